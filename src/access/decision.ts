@@ -1,0 +1,51 @@
+import type { AllowCode, DenyReason } from './reason.js';
+import type { Grant } from './grant.js';
+
+/** The grant that carried an allowed request, as it may be shown: no PHI beyond the identity's own reference. */
+export interface GrantReference {
+  /** The scope as the token carries it. */
+  readonly scope: string;
+  readonly level: 'patient' | 'user' | 'system';
+  /** `Patient/p1`; absent for `system/`. */
+  readonly identity?: string;
+}
+
+/** Access is granted: which grant carried it, and what made the resource the identity's. */
+export interface AllowDecision {
+  readonly decision: 'allow';
+  readonly code: AllowCode;
+  readonly grant?: GrantReference;
+  /** Element path of the reference that matched, from the resource root: `subject`, `participant.individual`. */
+  readonly path?: string;
+  readonly reasons: readonly [];
+}
+
+/** Access is refused: everything that was tried, and what it lacked. Never empty. */
+export interface DenyDecision {
+  readonly decision: 'deny';
+  readonly reasons: readonly DenyReason[];
+}
+
+/** The answer to one request. A decision, never an exception: what fails inside is a deny with `internal-error`. */
+export type Decision = AllowDecision | DenyDecision;
+
+/** A refusal. Without a reason there is nothing to say, so the list takes at least one. */
+export function deny(...reasons: readonly [DenyReason, ...DenyReason[]]): DenyDecision {
+  return { decision: 'deny', reasons };
+}
+
+/** A permission, with the grant that carried it. */
+export function allow(code: AllowCode, grant?: Grant, path?: string): AllowDecision {
+  return {
+    decision: 'allow',
+    code,
+    ...(grant && { grant: referenceOf(grant) }),
+    ...(path !== undefined && { path }),
+    reasons: [],
+  };
+}
+
+function referenceOf(grant: Grant): GrantReference {
+  const { scope, subject } = grant;
+  return { scope: scope.text, level: scope.level, ...(subject && { identity: subject.relative }) };
+}

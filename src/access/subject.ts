@@ -1,0 +1,58 @@
+import type { FhirResource } from '../identity/fhir-url.js';
+import { normalizeBaseUrl } from '../identity/fhir-url.js';
+
+/** An identity that a grant is joined with, prepared for comparison with references. */
+export interface Subject {
+  readonly level: 'user' | 'patient';
+  readonly resourceType: string;
+  readonly id: string;
+  /** On the server that is asked: only then do relative references and ids mean this identity. */
+  readonly local: boolean;
+  /** Of an admin type, on the server that is asked. */
+  readonly admin: boolean;
+  /** `Patient/p1` */
+  readonly relative: string;
+  /** The absolute references that name it: as the claim spells its base, and in the normalised spelling. */
+  readonly absolute: readonly string[];
+}
+
+/** @param base Normalised base URL of the server that is asked. */
+export function subjectOf(
+  level: Subject['level'],
+  resource: FhirResource,
+  base: string,
+  adminTypes: readonly string[],
+): Subject | undefined {
+  const home = normalizeBaseUrl(resource.hostname);
+  if (home === undefined) return undefined;
+  const { resourceType, id } = resource;
+  const relative = `${resourceType}/${id}`;
+  const local = home === base;
+  return {
+    level,
+    resourceType,
+    id,
+    local,
+    admin: level === 'user' && local && adminTypes.includes(resourceType),
+    relative,
+    absolute: [...new Set([`${resource.hostname.replace(/\/+$/, '')}/${relative}`, `${home}/${relative}`])],
+  };
+}
+
+/**
+ * Whether a literal reference (FHIR R4, 2.3.0.1) names the subject. The version part and superfluous slashes are
+ * dropped; otherwise the text must be the same, letter by letter. Contained (`#p1`), `urn:` and logical references name
+ * nobody: they cannot be resolved to an identity.
+ */
+export function refersTo(reference: string, subject: Subject): boolean {
+  if (reference === subject.relative) return subject.local;
+  if (subject.absolute.includes(reference)) return true;
+  // The common case ends here: the reference names somebody else.
+  const at = reference.length > 4096 ? -1 : reference.lastIndexOf(subject.relative);
+  if (at === -1) return false;
+  const version = reference.slice(at + subject.relative.length);
+  if (version !== '' && !/^\/_history\/[A-Za-z0-9\-.]{1,64}$/.test(version)) return false;
+  if (at === 0) return subject.local;
+  const base = reference.slice(0, at);
+  return base.endsWith('/') && subject.absolute.includes(`${base.replace(/\/+$/, '')}/${subject.relative}`);
+}

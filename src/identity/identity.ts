@@ -1,0 +1,130 @@
+import type { KeyValueMap } from 'fhir-works-on-aws-interface';
+import type { FhirResource } from './fhir-url.js';
+import { isFhirId, normalizeBaseUrl, parseFhirUrl } from './fhir-url.js';
+import { claimAt } from './claim-path.js';
+
+/** The verified caller as the host passes it around: all claims of the token, and what was derived from them. */
+export interface UserIdentity extends KeyValueMap {
+  /** Every scope of the token. */
+  scopes: string[];
+  /** The scopes that can cover the request for which the token was verified. */
+  usableScopes: string[];
+  /** Who the caller is; present when a usable scope is a `user/` scope. */
+  fhirUserObject?: FhirResource;
+  /** The patient in context; present when a usable scope is a `patient/` scope. */
+  patientLaunchContext?: FhirResource;
+}
+
+/** Claims under these names are never read as ours: the fields are derived, always (they would otherwise make an admin). */
+const DERIVED = ['fhirUserObject', 'patientLaunchContext', 'scopes', 'usableScopes'] as const;
+
+/** SMART App Launch 2.2, Scopes for requesting identity data: the types that a fhirUser claim may name. */
+const FHIR_USER_TYPES: ReadonlySet<string> = new Set([
+  'Patient',
+  'Practitioner',
+  'PractitionerRole',
+  'RelatedPerson',
+  'Person',
+]);
+
+/** Where the identity stands in the claims. */
+export interface IdentityClaims {
+  /** Path of the claim that names the user: `fhirUser`, `profile`, `ext.fhirUser`. */
+  readonly fhirUserClaimPath: string;
+  /** What the launch context claims begin with: `launch_response_` makes `launch_response_patient` the patient's. */
+  readonly launchContextPathPrefix: string;
+}
+
+/** Who the claims say the caller is. A claim that is missing or malformed names nobody. */
+export interface ClaimedIdentity {
+  readonly user: FhirResource | undefined;
+  readonly patient: FhirResource | undefined;
+}
+
+/**
+ * Reads fhirUser and the launch patient from verified claims.
+ *
+ * @param base Base URL of the server that is asked: what a relative reference is relative to.
+ */
+export function identityFromClaims(
+  claims: Readonly<Record<string, unknown>>,
+  where: IdentityClaims,
+  base: string,
+): ClaimedIdentity {
+  return {
+    user: readFhirUser(claimAt(claims, where.fhirUserClaimPath), base),
+    patient: readLaunchPatient(claimAt(claims, `${where.launchContextPathPrefix}patient`), base),
+  };
+}
+
+function readFhirUser(claim: unknown, base: string): FhirResource | undefined {
+  if (typeof claim !== 'string') return undefined;
+  const parsed = parseFhirUrl(claim);
+  if (!parsed || !FHIR_USER_TYPES.has(parsed.resourceType)) return undefined;
+  return { hostname: parsed.base ?? base, resourceType: parsed.resourceType, id: parsed.id };
+}
+
+/** SMART sends a bare id (`"patient": "123"`), many servers `Patient/123`; both name a Patient, nothing else does. */
+function readLaunchPatient(claim: unknown, base: string): FhirResource | undefined {
+  if (typeof claim !== 'string') return undefined;
+  if (isFhirId(claim)) return { hostname: base, resourceType: 'Patient', id: claim };
+  const parsed = parseFhirUrl(claim);
+  if (parsed?.resourceType !== 'Patient') return undefined;
+  return { hostname: parsed.base ?? base, resourceType: 'Patient', id: parsed.id };
+}
+
+/** The claims without those that bear a derived field's name. */
+export function withoutDerivedFields(claims: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const kept: Record<string, unknown> = { ...claims };
+  for (const name of DERIVED) Reflect.deleteProperty(kept, name);
+  return kept;
+}
+
+/** A userIdentity that came back from the host, read with suspicion: only well-formed fields count. */
+export interface CarriedIdentity extends ClaimedIdentity {
+  readonly scopes: readonly string[];
+  readonly usableScopes: readonly string[];
+  readonly subject: string | undefined;
+  readonly issuer: string | undefined;
+}
+
+/** The one guard through which a userIdentity enters. It never throws: a field of the wrong shape is absent. */
+export function readIdentity(userIdentity: unknown): CarriedIdentity {
+  const source = isRecord(userIdentity) ? userIdentity : {};
+  return {
+    scopes: strings(own(source, 'scopes')),
+    usableScopes: strings(own(source, 'usableScopes')),
+    user: readResource(own(source, 'fhirUserObject'), FHIR_USER_TYPES),
+    patient: readResource(own(source, 'patientLaunchContext'), PATIENT),
+    subject: text(own(source, 'sub')),
+    issuer: text(own(source, 'iss')),
+  };
+}
+
+const PATIENT: ReadonlySet<string> = new Set(['Patient']);
+
+function readResource(value: unknown, types: ReadonlySet<string>): FhirResource | undefined {
+  if (!isRecord(value)) return undefined;
+  const hostname = text(own(value, 'hostname'));
+  const resourceType = text(own(value, 'resourceType'));
+  const id = text(own(value, 'id'));
+  if (hostname === undefined || resourceType === undefined || id === undefined) return undefined;
+  if (!types.has(resourceType) || !isFhirId(id) || normalizeBaseUrl(hostname) === undefined) return undefined;
+  return { hostname, resourceType, id };
+}
+
+function own(source: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(source, name) ? source[name] : undefined;
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function strings(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((member): member is string => typeof member === 'string') : [];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
