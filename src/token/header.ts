@@ -1,0 +1,43 @@
+import { TokenError } from './error.js';
+import type { JsonObject } from './json-object.js';
+
+/** What the header of a JWT must be before anything else about the token is looked at. */
+export interface HeaderPolicy {
+  /** `alg` values that are allowed; `undefined`: any but `none`, where another party proves the signature. */
+  readonly algorithms: ReadonlySet<string> | undefined;
+  /** `typ` values that are allowed, in the form that {@link normalizeType} gives; `null`: no `typ` at all. */
+  readonly types: ReadonlySet<string | null>;
+}
+
+/**
+ * Checks `alg`, `crit` and `typ`. The header comes from whoever sent the token, so nothing in it is followed: `jku`, `x5u`, `jwk`
+ * and `x5c` (RFC 7515 §4.1.2 to §4.1.6) are never read.
+ */
+export function checkHeader(header: JsonObject, policy: HeaderPolicy): { readonly alg: string } {
+  const { alg } = header;
+  if (typeof alg !== 'string' || alg === '') {
+    throw new TokenError('ERR_TOKEN_ALGORITHM');
+  }
+  // RFC 8725 §3.1 and §3.2: only what the recipient allows, and never an unsecured token.
+  if (policy.algorithms === undefined ? alg.toLowerCase() === 'none' : !policy.algorithms.has(alg)) {
+    throw new TokenError('ERR_TOKEN_ALGORITHM');
+  }
+  // RFC 7515 §4.1.11: a list that is empty, or names an extension that is not understood, makes the JWS invalid. None is.
+  if (Object.hasOwn(header, 'crit')) {
+    throw new TokenError('ERR_TOKEN_CRITICAL');
+  }
+  const typ = header.typ === undefined ? null : header.typ;
+  // RFC 8725 §3.11, RFC 9068 §4: another kind of JWT from the same issuer is not an access token.
+  if (typ !== null && typeof typ !== 'string') {
+    throw new TokenError('ERR_TOKEN_TYPE');
+  }
+  if (!policy.types.has(typ === null ? null : normalizeType(typ))) {
+    throw new TokenError('ERR_TOKEN_TYPE');
+  }
+  return { alg };
+}
+
+/** RFC 7515 §4.1.9: media types compare without case, and `application/` may be left out where no other slash follows. */
+export function normalizeType(typ: string): string {
+  return typ.toLowerCase().replace(/^application\/(?=[^/]*$)/, '');
+}

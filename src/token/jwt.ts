@@ -1,0 +1,143 @@
+import { compactVerify, errors } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { fingerprint, splitJwt } from './bearer.js';
+import { checkClaims, readDate, type ClaimsPolicy, type RequiredClaims } from './claims.js';
+import { TokenError } from './error.js';
+import { checkHeader, type HeaderPolicy } from './header.js';
+import { freezeJson, parseObject, type JsonObject } from './json-object.js';
+import type { VerificationKey } from './jwk.js';
+import type { RemoteKeys } from './jwks.js';
+import { isOtherKind } from './kind.js';
+
+export interface JwtProverOptions {
+  readonly keys: RemoteKeys;
+  readonly header: HeaderPolicy;
+  readonly claims: ClaimsPolicy;
+  readonly required: RequiredClaims;
+  readonly now: () => number;
+  /** Proofs kept; 0 keeps none. */
+  readonly cacheSize: number;
+  /** Characters of all tokens whose proofs are kept. */
+  readonly cacheChars: number;
+}
+
+/** A JWT that was proved. */
+export interface ProvedJwt {
+  /** Deeply frozen. */
+  readonly claims: JsonObject;
+  readonly proof: 'jwks';
+}
+
+/** A proof that may be used again, as long as {@link JwtProver} finds nothing that speaks against it. */
+interface Proof {
+  readonly jwt: ProvedJwt;
+  readonly key: VerificationKey;
+  /** Milliseconds: from nbf to exp, both without tolerance. */
+  readonly from: number;
+  readonly until: number;
+}
+
+/** Proves JWTs by the issuer's keys: signature first, and only then a look at what the token says. */
+export class JwtProver {
+  readonly #options: JwtProverOptions;
+  readonly #proofs: LRUCache<string, Proof> | undefined;
+
+  constructor(options: JwtProverOptions) {
+    this.#options = options;
+    const { cacheSize, cacheChars } = options;
+    this.#proofs = cacheSize === 0 ? undefined : new LRUCache({ max: cacheSize, maxSize: cacheChars });
+  }
+
+  /** Rejects with a TokenError. */
+  async prove(token: string): Promise<ProvedJwt> {
+    const proofs = this.#proofs;
+    if (proofs === undefined) {
+      return (await this.#proveAnew(token)).jwt;
+    }
+    const id = fingerprint(token);
+    const kept = proofs.get(id);
+    if (kept !== undefined) {
+      if (!this.#options.keys.isFresh(this.#options.now())) {
+        await this.#options.keys.renew();
+      }
+      if (this.#stillHolds(kept)) {
+        return kept.jwt;
+      }
+      proofs.delete(id);
+    }
+    const proof = await this.#proveAnew(token);
+    if (proof.until > this.#options.now()) {
+      proofs.set(id, proof, { size: token.length });
+    }
+    return proof.jwt;
+  }
+
+  /**
+   * What a kept proof rests on and can change: the time, and that the issuer still publishes the key. Everything else is in the
+   * token, whose fingerprint named the proof, or in the options, which are fixed.
+   */
+  #stillHolds(proof: Proof): boolean {
+    const now = this.#options.now();
+    return now >= proof.from && now < proof.until && this.#options.keys.holds(proof.key);
+  }
+
+  async #proveAnew(token: string): Promise<Proof> {
+    const jwt = splitJwt(token);
+    if (jwt === undefined) {
+      throw new TokenError('ERR_TOKEN_MALFORMED');
+    }
+    const { alg } = checkHeader(jwt.header, this.#options.header);
+    const { kid } = jwt.header;
+    // RFC 7515 §4.1.4: a string. Without one, every key would have to be tried.
+    if (typeof kid !== 'string' || kid === '') {
+      throw new TokenError('ERR_TOKEN_KEY');
+    }
+    const candidates = this.#options.keys.peek(kid) ?? (await this.#options.keys.find(kid));
+    const { key, payload } = await verifySignature(
+      token,
+      alg,
+      candidates.filter((candidate) => candidate.fits(alg)),
+    );
+    const claims = parseObject(payload);
+    if (claims === undefined || !freezeJson(claims)) {
+      throw new TokenError('ERR_TOKEN_MALFORMED');
+    }
+    if (isOtherKind(claims, jwt.header)) {
+      throw new TokenError('ERR_TOKEN_TYPE');
+    }
+    // The clock is read again: the keys may have taken a while to come.
+    checkClaims(claims, this.#options.required, this.#options.claims, this.#options.now());
+    // A token without exp is nothing to remember.
+    return {
+      jwt: Object.freeze({ claims, proof: 'jwks' }),
+      key,
+      from: readDate(claims.nbf) ?? -Infinity,
+      until: readDate(claims.exp) ?? -Infinity,
+    };
+  }
+}
+
+/** Tries each key: RFC 7517 §4.5 asks for distinct `kid`s, and some issuers do not listen. */
+async function verifySignature(
+  token: string,
+  alg: string,
+  keys: readonly VerificationKey[],
+): Promise<{ key: VerificationKey; payload: Uint8Array }> {
+  let tried = false;
+  for (const key of keys) {
+    const imported = key.toCryptoKey(alg);
+    const cryptoKey = imported instanceof Promise ? await imported : imported;
+    if (cryptoKey !== undefined) {
+      tried = true;
+      try {
+        const { payload } = await compactVerify(token, cryptoKey, { algorithms: [alg] });
+        return { key, payload };
+      } catch (error) {
+        if (!(error instanceof errors.JOSEError)) {
+          throw error;
+        }
+      }
+    }
+  }
+  throw new TokenError(tried ? 'ERR_TOKEN_SIGNATURE' : 'ERR_TOKEN_KEY');
+}
