@@ -34,8 +34,13 @@ export interface SearchParameter {
   readonly id: string;
   readonly url: string;
   readonly code: string;
-  readonly base: readonly string[];
+  /** Missing in a few definitions that no longer apply to any type. */
+  readonly base?: readonly string[];
   readonly type: string;
+  /** How the value is compared, until R4B; `normal`, `phonetic`, `nearby`, … */
+  readonly xpathUsage?: string;
+  /** The same from R5 on. */
+  readonly processingMode?: string;
   readonly expression?: string;
   readonly target?: readonly string[];
 }

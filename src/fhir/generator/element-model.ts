@@ -64,6 +64,11 @@ function typesOf(element: ElementDefinition, resourceTypes: ReadonlySet<string>)
   );
 }
 
+/** A resource's own id. R4 and later give its type by a FHIRPath name, and not the same one everywhere. */
+function isResourceId(structure: StructureDefinition, { path }: ElementDefinition): boolean {
+  return structure.kind === 'resource' && path === `${structure.type}.id`;
+}
+
 function addStructure(
   structure: StructureDefinition,
   resourceTypes: ReadonlySet<string>,
@@ -91,7 +96,7 @@ function addStructure(
     siblings.push({
       name: choice ? name.slice(0, -3) : name,
       choice,
-      types: typesOf(element, resourceTypes),
+      types: isResourceId(structure, element) ? [{ code: 'id' }] : typesOf(element, resourceTypes),
       ...(owner === undefined ? {} : { owner }),
     });
   }

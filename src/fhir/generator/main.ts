@@ -1,41 +1,32 @@
-// Fetches the official FHIR definitions and writes src/fhir/data. Run by `npm run generate`; not part of the package.
+// Fetches the official FHIR definitions and writes src/fhir/data, and a sample of the official examples for the tests.
+// Run by `npm run generate`; not part of the package.
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readDefinitions } from './definitions.js';
-import { buildModel } from './element-model.js';
 import { fetchPackage } from './fetch-package.js';
-import { listReferences } from './list-references.js';
-import { listResourceTypes } from './list-resource-types.js';
+import { generateModules } from './generate-modules.js';
 import { RELEASES } from './packages.js';
-import { dataModule, writeModule } from './write-data.js';
+import { readTarball } from './read-tarball.js';
+import { exampleOf, selectExamples } from './select-examples.js';
+import type { Example } from './select-examples.js';
+import { writeExamples, writeModules } from './write-output.js';
 
 const DATA = fileURLToPath(new URL('../data/', import.meta.url));
+const EXAMPLES = fileURLToPath(new URL('../../../test/examples/', import.meta.url));
 
 for (const release of RELEASES) {
-  const { structures } = await readDefinitions(await fetchPackage(release.source));
-  const model = buildModel(structures);
-  const folder = join(DATA, release.folder);
+  const tarball = await fetchPackage(release.source);
+  const modules = generateModules(release, await readDefinitions(tarball));
+  await writeModules(join(DATA, release.folder), modules);
+  console.log(`${release.folder}: ${modules.map(({ file, entries }) => `${entries} in ${file}`).join(', ')}`);
 
-  const types = listResourceTypes(release.fhirVersion, model);
-  await writeModule(
-    folder,
-    'resource-types.ts',
-    dataModule(release, ['The concrete resource types.'], 'RESOURCE_TYPES', types),
-  );
-
-  const references = listReferences(model);
-  await writeModule(
-    folder,
-    'references.ts',
-    dataModule(
-      release,
-      [
-        'Every element that is a reference or leads to one; list-references.ts says how to read a line:',
-        '`path > targets` (`*` for any), `path : datatype`, `path = path of the same elements`.',
-      ],
-      'REFERENCES',
-      references,
-    ),
-  );
-  console.log(`${release.folder}: ${types.length} resource types, ${references.length} reference lines`);
+  if (release.fhirVersion !== '4.0.1') continue;
+  const examples: Example[] = [];
+  for await (const file of readTarball(tarball)) {
+    const example = exampleOf(file);
+    if (example !== undefined) examples.push(example);
+  }
+  const selected = selectExamples(examples);
+  await writeExamples(join(EXAMPLES, release.folder), release.source, selected);
+  console.log(`${release.folder}: ${selected.length} of ${examples.length} examples`);
 }

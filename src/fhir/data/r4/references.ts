@@ -3,8 +3,8 @@
 // sha512-DXBdIZOeQaSKIgCU7w6HOC7sw/6BzylmipLkBW4f//pT+Bc94x+8LImwTdvaNThPJoOzpBzvxAzNqjeu3X/zLw==
 // shasum 537ea7db3f3c7b3575fe2eaa7808bad21261cca3
 //
-// Every element that is a reference or leads to one; list-references.ts says how to read a line:
-// `path > targets` (`*` for any), `path : datatype`, `path = path of the same elements`.
+// Every element that is a reference or leads to one: `path > target types` (`*` for any),
+// `path : datatype with references`, `path = path of the same elements`.
 export const REFERENCES = `
 Account.identifier : Identifier
 Account.subject > Patient Device Practitioner PractitionerRole Location HealthcareService Organization

@@ -3,8 +3,8 @@
 // sha512-2Xa3QB5PQxNchsA8chSq3OLMHJf55iEc44bZCFaRarX6Leo8qjeTXSq4RNSMpvKtfG4u7CkWpEmlQtb0rwLWFw==
 // shasum 16ee8413cd6e5615a71686ac2113cd7851df7616
 //
-// Every element that is a reference or leads to one; list-references.ts says how to read a line:
-// `path > targets` (`*` for any), `path : datatype`, `path = path of the same elements`.
+// Every element that is a reference or leads to one: `path > target types` (`*` for any),
+// `path : datatype with references`, `path = path of the same elements`.
 export const REFERENCES = `
 Account.identifier : Identifier
 Account.subject > Patient Device Practitioner PractitionerRole Location HealthcareService Organization

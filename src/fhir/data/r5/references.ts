@@ -3,8 +3,8 @@
 // sha512-0TvJB1KKtokn/P2mRwcqEY8v8RN8IE/pQjvtlsPaJdYaDfYx4UBhuY4afAGeQjW01p9SNYPphxAFFkEsS6P05A==
 // shasum 3f30de8dad4ed2126735d746553427153b30aa10
 //
-// Every element that is a reference or leads to one; list-references.ts says how to read a line:
-// `path > targets` (`*` for any), `path : datatype`, `path = path of the same elements`.
+// Every element that is a reference or leads to one: `path > target types` (`*` for any),
+// `path : datatype with references`, `path = path of the same elements`.
 export const REFERENCES = `
 Account.identifier : Identifier
 Account.subject > Patient Device Practitioner PractitionerRole Location HealthcareService Organization

@@ -3,8 +3,8 @@
 // sha512-HhSNNmBZKvqzfEpSdPaAmbZB4mphC7rDZNOS7OjwQaupS0PoV/SZNdoppLKFr4Q0TKxVV0UY8Hl0e0o7qSXWRw==
 // shasum 436a993a43f4e105c23e42f5dd31cc7e2cdd51c8
 //
-// Every element that is a reference or leads to one; list-references.ts says how to read a line:
-// `path > targets` (`*` for any), `path : datatype`, `path = path of the same elements`.
+// Every element that is a reference or leads to one: `path > target types` (`*` for any),
+// `path : datatype with references`, `path = path of the same elements`.
 export const REFERENCES = `
 Account.identifier : Identifier
 Account.subject > Patient Device Practitioner Location HealthcareService Organization
