@@ -26,15 +26,21 @@ export function checkHeader(header: JsonObject, policy: HeaderPolicy): { readonl
   if (Object.hasOwn(header, 'crit')) {
     throw new TokenError('ERR_TOKEN_CRITICAL');
   }
-  const typ = header.typ === undefined ? null : header.typ;
   // RFC 8725 §3.11, RFC 9068 §4: another kind of JWT from the same issuer is not an access token.
-  if (typ !== null && typeof typ !== 'string') {
-    throw new TokenError('ERR_TOKEN_TYPE');
-  }
-  if (!policy.types.has(typ === null ? null : normalizeType(typ))) {
+  if (!policy.types.has(readType(header))) {
     throw new TokenError('ERR_TOKEN_TYPE');
   }
   return { alg };
+}
+
+function readType({ typ }: JsonObject): string | null {
+  if (typ === undefined) {
+    return null;
+  }
+  if (typeof typ !== 'string') {
+    throw new TokenError('ERR_TOKEN_TYPE');
+  }
+  return normalizeType(typ);
 }
 
 /** RFC 7515 §4.1.9: media types compare without case, and `application/` may be left out where no other slash follows. */

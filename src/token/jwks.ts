@@ -110,7 +110,7 @@ export class RemoteKeys {
     } else if (sinceFailure !== undefined && sinceFailure >= 0 && sinceFailure < cooldownMs) {
       // The issuer was down a moment ago: serve the last good set and leave the issuer alone.
     } else if (age < maxAgeMs || (sinceFailure !== undefined && sinceFailure >= 0 && sinceFailure < maxAgeMs)) {
-      void this.#fetchOnce();
+      this.#fetchOnce().catch(() => undefined);
     } else {
       await this.#fetchOnce();
     }
@@ -142,7 +142,7 @@ export class RemoteKeys {
     return true;
   }
 
-  /** Fetches the set, or joins the fetch that is under way. Never rejects. */
+  /** Fetches the set, or joins the fetch that is under way. Rejects only if an injected clock throws. */
   #fetchOnce(): Promise<void> {
     this.#inFlight ??= this.#fetch().finally(() => {
       this.#attempts += 1;

@@ -14,8 +14,8 @@ const OTHER_TOKEN_TYPES = /(?:^|:)(?:refresh|offline|id|logout)(?:_token)?$/i;
  * Most of them carry no telling `typ`, so the claims must tell. A token whose header says `at+jwt` (RFC 9068 §2.1) has told.
  */
 export function isOtherKind(claims: JsonObject, header?: JsonObject): boolean {
-  // Amazon Cognito: 'access' or 'id'.
-  if (Object.hasOwn(claims, 'token_use') && claims.token_use !== 'access') {
+  // Amazon Cognito says 'access' or 'id'.
+  if (Object.hasOwn(claims, 'token_use') && claims.token_use !== 'access' && claims.token_use !== 'access_token') {
     return true;
   }
   // Keycloak: 'Bearer' ('DPoP'), 'ID', 'Refresh', 'Offline', 'Logout'.
