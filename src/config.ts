@@ -1,3 +1,4 @@
+import { isInteraction } from './fhir/interactions.js';
 import type { FhirVersion } from './fhir/version.js';
 import { FHIR_VERSIONS, isFhirVersion } from './fhir/version.js';
 import { normalizeBaseUrl } from './identity/fhir-url.js';
@@ -89,27 +90,11 @@ function checkScopeRule(rule: unknown): void {
   }
 }
 
-const INTERACTIONS: ReadonlySet<unknown> = new Set([
-  'read',
-  'vread',
-  'update',
-  'delete',
-  'patch',
-  'history-type',
-  'history-instance',
-  'create',
-  'search-type',
-  'transaction',
-  'batch',
-  'search-system',
-  'history-system',
-]);
-
 function checkInteractions(list: unknown, key: string): void {
   if (list === undefined) return;
   if (!Array.isArray(list)) throw new ConfigError(key, 'must be a list of interactions');
   list.forEach((interaction, index) => {
-    if (!INTERACTIONS.has(interaction)) throw new ConfigError(`${key}[${index}]`, 'is no FHIR interaction');
+    if (!isInteraction(interaction)) throw new ConfigError(`${key}[${index}]`, 'is no FHIR interaction');
   });
 }
 

@@ -1,6 +1,6 @@
-import { UnauthorizedError } from 'fhir-works-on-aws-interface';
+import { UnauthorizedError, isUnauthorizedError } from 'fhir-works-on-aws-interface';
 
-export { UnauthorizedError };
+export { UnauthorizedError, isUnauthorizedError };
 
 /**
  * A mistake in the configuration or the constructor arguments, found before any request is served.

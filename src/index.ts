@@ -1,8 +1,29 @@
 export { SMARTHandler } from './handler.js';
-export type { IsAuthorizedRequest, SMARTHandlerOptions } from './handler.js';
-export type { SMARTConfig, IntrospectionOptions } from './config.js';
+export type { AccessRequest, SearchAuthorization } from './handler.js';
+export type { IntrospectionOptions, SMARTConfig } from './config.js';
+export type { MembershipOptions, ResourceLookup, SMARTHandlerOptions, Tenant, TenantRequest } from './options.js';
+export type { DecisionEvent } from './decision-event.js';
+export type { AllowDecision, Decision, DenyDecision, GrantReference } from './access/decision.js';
+export type { AdminRule, Membership, NarrowingContext, OperationRule } from './access/policy.js';
+export type { AllowCode, DenyCode, DenyReason } from './access/reason.js';
+export { explainDecision } from './access/explain.js';
+export { qualifiedOwner } from './access/job.js';
 export type { AccessRule, Interaction, ScopeRule } from './scope/rule.js';
-export type { UserIdentity } from './identity/identity.js';
+export { FULL_RULE } from './scope/rule.js';
+export type { ParseScopeOptions } from './scope/parse.js';
+export { parseScope } from './scope/parse.js';
+export { printScope } from './scope/print.js';
+export type {
+  ParsedScope,
+  Permission,
+  PermissionLetter,
+  ResourceScope,
+  ScopeClause,
+  ScopeLevel,
+  ScopeProblem,
+} from './scope/scope.js';
 export type { FhirResource } from './identity/fhir-url.js';
+export type { UserIdentity } from './identity/identity.js';
 export type { FhirVersion } from './fhir/version.js';
+export { DeniedError } from './denied-error.js';
 export { ConfigError, UnauthorizedError } from './errors.js';

@@ -1,7 +1,7 @@
-import type { BulkDataAuth } from 'fhir-works-on-aws-interface';
+import type { Caller } from './caller.js';
 import type { Decision } from './decision.js';
 import { allow, deny } from './decision.js';
-import type { Grant, Grants } from './grant.js';
+import type { Grant } from './grant.js';
 import type { AccessPolicy } from './policy.js';
 
 /** The grants that may carry a bulk data request, and the decision about it. */
@@ -10,40 +10,52 @@ export interface ExportDecision {
   readonly usable: readonly Grant[];
 }
 
+/** A bulk data request, as the router describes it. */
+export interface ExportRequest {
+  readonly operation: string;
+  readonly exportType?: string | undefined;
+}
+
 /**
  * Judges a Bulk Data request (Bulk Data Access IG 2, Authorization): only grants that may read, at the system level, or
  * at the user level where the configuration lets trusted users export.
  *
  * - system export: a grant for all types, since it exports all types.
  * - Group export: grants for Group and for Patient at least; what is exported is bounded by the types granted.
+ * - Patient export, where the policy knows it: a grant for Patient; bounded by the types granted.
  * - status and cancel: any grant that may export; whose job it is, is judged by its owner.
+ *
+ * A granular grant carries no export: the exporter would have to apply its constraint, and nobody can tell that it does.
  */
-export function decideExport(
-  grants: Grants,
-  request: BulkDataAuth,
-  hasSubject: boolean,
-  policy: AccessPolicy,
-): ExportDecision {
+export function decideExport(caller: Caller, request: ExportRequest, policy: AccessPolicy): ExportDecision {
   const refuse = (...reason: Parameters<typeof deny>): ExportDecision => ({ decision: deny(...reason), usable: [] });
   // Without a subject a job could not be given an owner, and could be read by everybody else who has none.
-  if (!hasSubject) return refuse({ code: 'identity-malformed', name: 'sub' });
+  const { sub } = caller.claims;
+  if (typeof sub !== 'string' || sub === '') return refuse({ code: 'identity-malformed', name: 'sub' });
   const starts = request.operation === 'initiate-export';
   if (!starts && request.operation !== 'get-status-export' && request.operation !== 'cancel-export') {
-    return refuse({ code: 'bulk-import-unsupported', name: request.operation });
+    return refuse({ code: 'bulk-operation-unsupported', name: request.operation });
   }
-  const readable = grants.granted.filter((grant) => mayExport(grant, request, policy));
-  const usable = starts ? startable(readable, request) : readable;
+  const { granted, ungranted } = caller.grants;
+  const readable = granted.filter((grant) => mayExport(grant, request, policy));
+  const usable = starts ? startable(readable, request, policy) : readable;
   const [first] = usable;
   if (!first)
-    return refuse({ code: 'scope-not-for-export', name: request.exportType ?? request.operation }, ...grants.ungranted);
+    return refuse({ code: 'scope-not-for-export', name: request.exportType ?? request.operation }, ...ungranted);
   const carrier = usable.find((grant) => grant.subject === undefined || mayExportAs(grant, policy));
   if (!carrier) return refuse({ code: 'bulk-user-not-allowed', scope: first.scope.text });
   return { decision: allow('scope-covers', carrier), usable };
 }
 
-function mayExport({ scope, interactions }: Grant, { exportType }: BulkDataAuth, policy: AccessPolicy): boolean {
-  if (!interactions.has('read')) return false;
-  return scope.level === 'system' || (scope.level === 'user' && policy.userScopesExport && exportType !== 'group');
+function mayExport(
+  { scope, interactions }: Grant,
+  { operation, exportType }: ExportRequest,
+  policy: AccessPolicy,
+): boolean {
+  if (!interactions.has('read') || scope.clauses.length > 0) return false;
+  if (scope.level === 'system') return true;
+  const startsGroup = operation === 'initiate-export' && exportType !== 'system';
+  return scope.level === 'user' && policy.userScopesExport && !startsGroup;
 }
 
 /** A user exports only when the fhirUser is of a type that may, on this server. */
@@ -51,9 +63,9 @@ function mayExportAs({ subject }: Grant, policy: AccessPolicy): boolean {
   return subject !== undefined && subject.local && policy.bulkDataTypes.includes(subject.resourceType);
 }
 
-function startable(grants: readonly Grant[], { exportType }: BulkDataAuth): readonly Grant[] {
-  if (exportType === 'system') return grants.filter((grant) => grant.scope.type === '*');
-  if (exportType !== 'group') return [];
+function startable(grants: readonly Grant[], { exportType }: ExportRequest, policy: AccessPolicy): readonly Grant[] {
   const covers = (type: string): boolean => grants.some(({ scope }) => scope.type === '*' || scope.type === type);
-  return covers('Group') && covers('Patient') ? grants : [];
+  if (exportType === 'system') return grants.filter((grant) => grant.scope.type === '*');
+  if (exportType === 'group') return covers('Group') && covers('Patient') ? grants : [];
+  return exportType === 'patient' && policy.patientExport && covers('Patient') ? grants : [];
 }

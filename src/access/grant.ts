@@ -1,6 +1,6 @@
 import type { ScopeParser } from '../scope/list.js';
 import type { Interaction } from '../scope/rule.js';
-import { interactionsOf } from '../scope/rule.js';
+import { interactionsOf, isEnvelope, isSystemInteraction } from '../scope/rule.js';
 import type { ResourceScope } from '../scope/scope.js';
 import type { ClaimedIdentity } from '../identity/identity.js';
 import type { AccessPolicy } from './policy.js';
@@ -21,9 +21,13 @@ export interface Grant {
   readonly interactions: ReadonlySet<Interaction>;
 }
 
-/** The grants that a list of scopes makes, and why the other scopes make none. */
+/** A scope whose identity is missing: it grants nothing, and is kept for the reasons. */
+export type UnidentifiedScope = Omit<Grant, 'subject'>;
+
+/** The grants that a list of scopes makes, and what became of the other scopes. */
 export interface Grants {
   readonly granted: readonly Grant[];
+  readonly unidentified: readonly UnidentifiedScope[];
   readonly ungranted: readonly DenyReason[];
 }
 
@@ -43,6 +47,7 @@ export function grantsOf(
   const user = identity.user && subjectOf('user', identity.user, base, policy.adminTypes);
   const patient = identity.patient && subjectOf('patient', identity.patient, base, policy.adminTypes);
   const granted: Grant[] = [];
+  const unidentified: UnidentifiedScope[] = [];
   const ungranted: DenyReason[] = [];
   for (const text of new Set(scopes)) {
     const scope = parser.parse(text);
@@ -50,22 +55,32 @@ export function grantsOf(
       if (text !== '') ungranted.push({ code: 'scope-unparsable', scope: text, name: scope.problem });
       continue;
     }
-    if (scope.kind !== 'resource') {
-      ungranted.push({ code: 'scope-grants-no-resource', scope: text });
-      continue;
-    }
-    const subject = scope.level === 'user' ? user : patient;
-    if (scope.level !== 'system' && subject === undefined) {
-      ungranted.push({ code: scope.level === 'user' ? 'user-missing' : 'patient-missing', scope: text });
-      continue;
-    }
+    if (scope.kind !== 'resource') continue;
     const interactions = interactionsOf(policy.scopeRule, scope.level, scope.permission);
-    granted.push({ scope, subject: scope.level === 'system' ? undefined : subject, interactions });
+    const subject = scope.level === 'user' ? user : patient;
+    if (scope.level === 'system') granted.push({ scope, subject: undefined, interactions });
+    else if (subject) granted.push({ scope, subject, interactions });
+    else unidentified.push({ scope, interactions });
   }
-  return { granted, ungranted };
+  return { granted, unidentified, ungranted };
 }
 
-/** Whether the grant's type covers a resource type; an undefined type asks about a request that names none. */
-export function coversType(grant: Grant, resourceType: string | undefined): boolean {
-  return resourceType === undefined || grant.scope.type === '*' || grant.scope.type === resourceType;
+/** Whether a scope's type covers a resource type. */
+export function coversType({ scope }: UnidentifiedScope, resourceType: string): boolean {
+  return scope.type === '*' || scope.type === resourceType;
+}
+
+/**
+ * Whether a scope covers interactions on a type, before any resource is known. A request on the whole
+ * system (search, history) needs a scope for all types; the envelope of a batch or transaction touches no type at all;
+ * anything else without a type is no FHIR request.
+ */
+export function coversRequest(
+  scope: UnidentifiedScope,
+  interactions: readonly Interaction[],
+  resourceType: string | undefined,
+): boolean {
+  if (!interactions.every((each) => scope.interactions.has(each))) return false;
+  if (resourceType !== undefined) return coversType(scope, resourceType);
+  return interactions.every(isEnvelope) || (scope.scope.type === '*' && interactions.every(isSystemInteraction));
 }

@@ -1,15 +1,19 @@
-import type { ReferenceNode } from '../fhir/references.js';
-import { referencePlan } from '../fhir/references.js';
 import type { Interaction } from '../scope/rule.js';
 import { letterOf } from '../scope/rule.js';
+import type { Caller } from './caller.js';
+import { compileConstraint } from './constraint/compile.js';
+import type { Constraint } from './constraint/constraint.js';
+import { containedTypes, namesOtherPatient } from './contained.js';
 import type { Decision } from './decision.js';
 import { allow, deny } from './decision.js';
-import type { Grant, Grants } from './grant.js';
-import { coversType } from './grant.js';
+import { encounterCheck } from './encounter.js';
+import type { Grant, UnidentifiedScope } from './grant.js';
+import { coversRequest, coversType } from './grant.js';
 import type { AccessPolicy } from './policy.js';
-import type { AllowCode, DenyReason } from './reason.js';
-import type { Subject } from './subject.js';
-import { findReference } from './walk.js';
+import type { GrantView } from './query/gate.js';
+import type { Evidence, Reach } from './reach.js';
+import { reachOf } from './reach.js';
+import type { DenyCode, DenyReason } from './reason.js';
 
 /** One state of a resource that a request touches: as it is stored, or as the request would leave it. */
 export type ResourceState = SeenState | UnseenState;
@@ -25,64 +29,90 @@ export interface SeenState {
   readonly state?: 'stored' | 'result';
 }
 
-/** A state of which only type and id are known: a deletion in a history, a resource that nobody looked up. */
+/** A state of which at most the id is known: a deletion in a history, a resource that nobody looked up. */
 export interface UnseenState {
   readonly unseenId: string | undefined;
   readonly state?: 'stored' | 'result';
 }
 
-/** A grant that covers the interaction on one type, with what it needs to be checked against a resource. */
+/** A grant that covers the first interaction on one type, with all that has to hold for a resource. */
 interface Candidate {
   readonly grant: Grant;
-  readonly subject: Subject | undefined;
-  readonly plan: ReferenceNode | undefined;
+  readonly reach: Reach;
+  /**
+   * The granular parts that bind: of the grant itself, and, for an interaction that it does not cover, of the grants of
+   * the same identity that do (one alternative of each has to match). Empty for a plain grant.
+   */
+  readonly constraints: readonly (readonly Constraint[])[];
+  readonly encounter: ((resource: Readonly<Record<string, unknown>>) => boolean) | undefined;
 }
-
-interface Evidence {
-  readonly code: AllowCode;
-  readonly path?: string;
-}
-
-const SYSTEM: Evidence = { code: 'system' };
-const ADMIN: Evidence = { code: 'admin' };
-const SELF: Evidence = { code: 'self' };
 
 /** Enough reasons to find the mistake, not so many that a token of a thousand scopes fills the log. */
 const MAX_REASONS = 50;
 
 /**
- * Judges resources for one interaction. Every answer of the library about a resource comes from here.
+ * Judges resources for the interactions of one request. Every answer of the library about a resource comes from here.
  *
- *   covered     :=  one grant G with  type(G) ∋ type(resource)  and  interactions(G) ⊇ the request's
- *                   and for every known state of the resource:  reach(G, state)
- *   reach       :=  G is system  |  its identity is an admin  |  the resource is its identity
- *                |  the resource refers to its identity at an element that the definitions list
+ *   covered  :=  one grant G with  type(G) ∋ type(resource)  and  interaction ∈ interactions(G)
+ *                and for every known state of the resource:
+ *                    reach(G, state)  and  constraint(G, state)  and  what the policy adds to narrow
+ *
+ * A conditional create, update or delete is two interactions, its letter and a search. G covers the first; each other
+ * may be covered by another grant of the same identity for the same type, whose constraint then binds as well.
  *
  * Grants by type are worked out once, so that a Bundle costs the walks of its entries and no more.
  */
 export class Judge {
-  readonly #grants: Grants;
-  readonly #interactions: readonly Interaction[];
+  readonly #caller: Caller;
+  readonly #interactions: readonly [Interaction, ...Interaction[]];
   readonly #policy: AccessPolicy;
   readonly #candidates = new Map<string, readonly Candidate[]>();
 
-  /** @param interactions The interactions that one grant must cover together: one, or the letter and a search. */
-  constructor(grants: Grants, interactions: readonly Interaction[], policy: AccessPolicy) {
-    this.#grants = grants;
+  constructor(caller: Caller, interactions: readonly [Interaction, ...Interaction[]], policy: AccessPolicy) {
+    this.#caller = caller;
     this.#interactions = interactions;
     this.#policy = policy;
   }
 
-  /** The grants that could cover the interaction on a type: the question before any resource is known. */
+  /** The grants that could cover the request on a type: the question before any resource is known. */
   grantsFor(resourceType: string | undefined): readonly Grant[] {
-    return this.#grants.granted.filter((grant) => this.#covers(grant, resourceType));
+    return this.#caller.grants.granted.filter((grant) => this.#covers(grant, resourceType));
+  }
+
+  /** All grants for the first interaction, whatever their type: what a search over all types may find. */
+  grantsForAnyType(): readonly Grant[] {
+    return this.#caller.grants.granted.filter(({ interactions }) => interactions.has(this.#interactions[0]));
+  }
+
+  /** Whether every resource of a type is covered: by a system or an admin, without a constraint or a narrowing. */
+  opensAll(resourceType: string): boolean {
+    if (this.#policy.narrow || this.#policy.membership.contained === 'refuse') return false;
+    return this.#candidatesFor(resourceType).some(
+      ({ reach, constraints, encounter }) =>
+        constraints.length === 0 && encounter === undefined && typeof reach.unseen(undefined) === 'object',
+    );
+  }
+
+  /** What a query may touch, for the query gate. */
+  view(): GrantView {
+    return {
+      covers: (type) => this.grantsFor(type).length > 0,
+      opensAll: (type) => this.opensAll(type),
+      // A type that no definition knows is opened by a grant for all types alone.
+      opensEverything: () => this.opensAll('*'),
+    };
+  }
+
+  /** Whether a grant for the request opens less than its identity's resources: no count can then be trusted. */
+  isPartial(): boolean {
+    if (this.#policy.narrow || this.#caller.encounter !== undefined) return true;
+    return this.grantsForAnyType().some(({ scope }) => scope.clauses.length > 0);
   }
 
   /** Whether a resource is covered: the short form for the entries of a Bundle. */
   allows(resource: unknown): boolean {
     const type = typeOf(resource);
-    if (type === undefined) return false;
-    return this.#find(type, [{ value: resource, idProves: true }], undefined) !== undefined;
+    return type !== undefined && this.#find(type, [{ value: resource, idProves: true }], undefined) !== undefined;
   }
 
   /** Whether a resource of which only type and id are known is covered. */
@@ -90,17 +120,11 @@ export class Judge {
     return this.#find(resourceType, [{ unseenId: id }], undefined) !== undefined;
   }
 
-  /** The decision about all known states of one resource of a type. */
+  /** The decision about all known states of one resource of a type. Without a state it is about the type alone. */
   decide(resourceType: string, states: readonly ResourceState[]): Decision {
-    for (const each of states) {
-      if ('unseenId' in each) continue;
-      const { value, state } = each;
-      const type = typeOf(value);
-      const about = { resourceType, ...(state && { state }) };
-      if (value === undefined || value === null) return deny({ code: 'resource-missing', ...about });
-      if (type === undefined) return deny({ code: 'resource-malformed', ...about });
-      if (type !== resourceType) return deny({ code: 'type-mismatch', ...about });
-    }
+    if (states.length === 0) return this.decideType(resourceType);
+    const flaw = states.map((state) => flawOf(resourceType, state)).find((reason) => reason !== undefined);
+    if (flaw) return deny(flaw);
     const reasons: DenyReason[] = [];
     const found = this.#find(resourceType, states, reasons);
     if (found) return allow(found.evidence.code, found.grant, found.evidence.path);
@@ -113,98 +137,221 @@ export class Judge {
     return grant ? allow('scope-covers', grant) : this.#denied(resourceType, []);
   }
 
+  /** The decision about results of any type: is there a grant for the request at all? */
+  decideAny(): Decision {
+    const [grant] = this.grantsForAnyType();
+    return grant ? allow('scope-covers', grant) : this.#denied(undefined, []);
+  }
+
   #find(
     type: string,
     states: readonly ResourceState[],
     reasons: DenyReason[] | undefined,
   ): { grant: Grant; evidence: Evidence } | undefined {
     for (const candidate of this.#candidatesFor(type)) {
-      const evidence = this.#reaches(candidate, type, states, reasons);
+      const evidence = this.#judge(candidate, type, states, reasons);
       if (evidence) return { grant: candidate.grant, evidence };
     }
     return undefined;
   }
 
-  #reaches(
-    { grant, subject, plan }: Candidate,
+  #judge(
+    candidate: Candidate,
     type: string,
     states: readonly ResourceState[],
     reasons: DenyReason[] | undefined,
   ): Evidence | undefined {
-    if (subject === undefined) return SYSTEM;
-    if (subject.admin) return ADMIN;
     let evidence: Evidence | undefined;
     for (const each of states) {
-      evidence = belongs(type, each, subject, plan);
-      if (evidence === undefined) {
-        const code = 'unseenId' in each ? 'stored-unknown' : 'not-referenced';
-        reasons?.push({ code, scope: grant.scope.text, resourceType: type, ...(each.state && { state: each.state }) });
+      const outcome = this.#judgeState(candidate, type, each);
+      if (typeof outcome === 'string') {
+        const scope = candidate.grant.scope.text;
+        reasons?.push({ code: outcome, scope, resourceType: type, ...(each.state && { state: each.state }) });
         return undefined;
       }
+      evidence = outcome;
     }
     return evidence;
+  }
+
+  #judgeState(
+    { grant, reach, constraints, encounter }: Candidate,
+    type: string,
+    state: ResourceState,
+  ): Evidence | DenyCode {
+    if ('unseenId' in state) {
+      // What cannot be seen cannot be shown to meet a constraint.
+      return constraints.length > 0 || encounter || this.#policy.narrow
+        ? 'stored-unknown'
+        : reach.unseen(state.unseenId);
+    }
+    const resource = state.value as Readonly<Record<string, unknown>>;
+    const outcome = reach.seen(resource, state.idProves);
+    if (typeof outcome === 'string') return outcome;
+    if (!constraints.every((alternatives) => alternatives.some((constraint) => constraint.matches(resource)))) {
+      return 'constraint-not-met';
+    }
+    if (encounter && !encounter(resource)) return 'encounter-not-in-context';
+    if (this.#policy.membership.contained === 'refuse' && !this.#coversContained(grant, resource)) {
+      return 'contained-not-covered';
+    }
+    return this.#passesHostRule(grant, type, resource) ? outcome : 'host-rule';
+  }
+
+  #coversContained(grant: Grant, resource: Readonly<Record<string, unknown>>): boolean {
+    const types = containedTypes(resource);
+    if (types === undefined) return false;
+    if (!types.every((type) => coversType(grant, type))) return false;
+    return grant.subject === undefined || grant.subject.admin || !namesOtherPatient(types);
+  }
+
+  /** The host may only narrow: true lets pass, anything else and any failure refuses. */
+  #passesHostRule({ scope, subject }: Grant, resourceType: string, resource: unknown): boolean {
+    const { narrow } = this.#policy;
+    if (!narrow) return true;
+    const [interaction] = this.#interactions;
+    try {
+      const answer: unknown = narrow({
+        interaction,
+        resourceType,
+        resource,
+        scope: scope.text,
+        identity: subject?.relative,
+      });
+      return answer === true;
+    } catch {
+      return false;
+    }
   }
 
   #candidatesFor(type: string): readonly Candidate[] {
     const known = this.#candidates.get(type);
     if (known) return known;
-    const candidates: Candidate[] = [];
-    const seen = new Set<Subject | undefined>();
-    for (const grant of this.grantsFor(type)) {
-      const { subject } = grant;
-      // A second grant of the same identity opens nothing that the first does not.
-      if (seen.has(subject)) continue;
-      seen.add(subject);
-      const plan = subject && referencePlan(this.#policy.version, type, subject.resourceType);
-      candidates.push({ grant, subject, plan });
-    }
+    const candidates = this.#compile(type);
     this.#candidates.set(type, candidates);
     return candidates;
   }
 
+  #compile(type: string): readonly Candidate[] {
+    const [first, ...others] = this.#interactions;
+    const { granted } = this.#caller.grants;
+    const writes = !READING.has(first);
+    const candidates: Candidate[] = [];
+    const plain = new Set<Grant['subject']>();
+    for (const grant of granted) {
+      if (!coversType(grant, type) || !grant.interactions.has(first)) continue;
+      const own = constraintOf(this.#policy, type, grant);
+      if (own === undefined) continue;
+      const companions = others.map((interaction) => companionsOf(granted, grant, type, interaction, this.#policy));
+      if (companions.some((alternatives) => alternatives === undefined)) continue;
+      const constraints = [own, ...companions].filter(
+        (alternatives) => alternatives !== undefined && alternatives.length > 0,
+      );
+      // A second plain grant of the same identity opens nothing that the first does not.
+      if (constraints.length === 0 && plain.has(grant.subject)) continue;
+      if (constraints.length === 0) plain.add(grant.subject);
+      candidates.push({
+        grant,
+        reach: reachOf(grant, type, writes, this.#policy, this.#caller.claims, this.#caller.base),
+        constraints: constraints as readonly (readonly Constraint[])[],
+        encounter: encounterCheck(grant, type, this.#caller, this.#policy.version),
+      });
+    }
+    // Plain grants first: the cheapest way to an answer, and the plainest reason.
+    return candidates.sort((a, b) => a.constraints.length - b.constraints.length);
+  }
+
   #covers(grant: Grant, resourceType: string | undefined): boolean {
-    return coversType(grant, resourceType) && this.#interactions.every((each) => grant.interactions.has(each));
+    const [first, ...others] = this.#interactions;
+    if (!coversRequest(grant, [first], resourceType)) return false;
+    if (resourceType === undefined) return others.every((each) => coversRequest(grant, [each], undefined));
+    if (constraintOf(this.#policy, resourceType, grant) === undefined) return false;
+    const { granted } = this.#caller.grants;
+    return others.every((each) => companionsOf(granted, grant, resourceType, each, this.#policy) !== undefined);
   }
 
   /** What each scope lacked. Only a denial pays for this. */
   #denied(resourceType: string | undefined, tried: readonly DenyReason[]): Decision {
+    const { granted, unidentified, ungranted } = this.#caller.grants;
     const about = resourceType === undefined ? {} : { resourceType };
     const reasons = [...tried];
-    for (const grant of this.#grants.granted) {
+    for (const grant of granted) {
       if (this.#covers(grant, resourceType)) continue;
-      const code = coversType(grant, resourceType) ? this.#lack(grant) : 'scope-other-type';
-      reasons.push({ code, scope: grant.scope.text, ...about });
+      reasons.push({ ...this.#lack(grant, resourceType), scope: grant.scope.text, ...about });
     }
-    reasons.push(...this.#grants.ungranted);
+    for (const scope of unidentified) {
+      const lack = coversRequest(scope, this.#interactions, resourceType) ? undefined : this.#lack(scope, resourceType);
+      const missing = scope.scope.level === 'user' ? 'user-missing' : 'patient-missing';
+      reasons.push({ ...(lack ?? { code: missing }), scope: scope.scope.text, ...about });
+    }
+    reasons.push(...ungranted);
     const [first, ...rest] = reasons.slice(0, MAX_REASONS);
-    return deny(first ?? { code: 'scope-grants-no-resource', ...about }, ...rest);
+    return deny(first ?? { code: 'scope-missing', ...about }, ...rest);
   }
 
-  /** Whether the scope itself lacks the interaction, or the ScopeRule took it. */
-  #lack({ scope: { permission } }: Grant): DenyReason['code'] {
-    if (permission.syntax === 'v1') return permission.word === '*' ? 'scope-rule-excludes' : 'scope-lacks-interaction';
-    const letters = this.#interactions.map(letterOf).filter((letter) => letter !== undefined);
-    return letters.every((letter) => permission.letters.has(letter))
-      ? 'scope-rule-excludes'
-      : 'scope-lacks-interaction';
+  #lack(scope: UnidentifiedScope, resourceType: string | undefined): DenyReason {
+    const { permission, clauses, type } = scope.scope;
+    if (resourceType !== undefined && !coversType(scope, resourceType)) return { code: 'scope-other-type' };
+    const missing = this.#interactions.filter((interaction) => !scope.interactions.has(interaction));
+    if (missing.length === 0) {
+      if (resourceType === undefined) return { code: 'scope-other-type', name: type };
+      const compiled = compileConstraint(this.#policy.version, resourceType, clauses);
+      if ('unsupported' in compiled) return { code: 'scope-constraint-unsupported', name: compiled.unsupported };
+    }
+    const permitted =
+      permission.syntax === 'v1'
+        ? permission.word === '*'
+        : missing.every((each) => permission.letters.has(letterOf(each) ?? 'c'));
+    return { code: permitted ? 'scope-rule-excludes' : 'scope-lacks-interaction' };
   }
 }
 
-function belongs(
+const READING: ReadonlySet<Interaction> = new Set([
+  'read',
+  'vread',
+  'search-type',
+  'search-system',
+  'history-instance',
+  'history-type',
+  'history-system',
+]);
+
+/** The grant's own granular part as one alternative; nothing for a plain grant, undefined if it cannot be evaluated. */
+function constraintOf({ version }: AccessPolicy, type: string, { scope }: Grant): readonly Constraint[] | undefined {
+  if (scope.clauses.length === 0) return [];
+  const compiled = compileConstraint(version, type, scope.clauses);
+  return 'unsupported' in compiled ? undefined : [compiled];
+}
+
+/**
+ * What has to match so that another interaction is covered by a grant of the same identity and type: nothing if a plain
+ * one is there, else one of the granular ones. Undefined if there is none.
+ */
+function companionsOf(
+  granted: readonly Grant[],
+  { subject }: Grant,
   type: string,
-  state: ResourceState,
-  subject: Subject,
-  plan: ReferenceNode | undefined,
-): Evidence | undefined {
-  if ('unseenId' in state) return isSelf(type, state.unseenId, subject) ? SELF : undefined;
-  const { value, idProves } = state;
-  if (idProves && isSelf(type, (value as { readonly id?: unknown }).id, subject)) return SELF;
-  const path = plan && findReference(plan, value, subject);
-  return path === undefined ? undefined : { code: 'referenced', path };
+  interaction: Interaction,
+  policy: AccessPolicy,
+): readonly Constraint[] | undefined {
+  const alternatives: Constraint[] = [];
+  for (const other of granted) {
+    if (other.subject !== subject || !coversType(other, type) || !other.interactions.has(interaction)) continue;
+    const constraint = constraintOf(policy, type, other);
+    if (constraint === undefined) continue;
+    if (constraint.length === 0) return [];
+    alternatives.push(...constraint);
+  }
+  return alternatives.length === 0 ? undefined : alternatives;
 }
 
-function isSelf(type: string, id: unknown, subject: Subject): boolean {
-  return subject.local && id === subject.id && type === subject.resourceType;
+function flawOf(resourceType: string, state: ResourceState): DenyReason | undefined {
+  if ('unseenId' in state) return undefined;
+  const about = { resourceType, ...(state.state && { state: state.state }) };
+  if (state.value === undefined || state.value === null) return { code: 'resource-missing', ...about };
+  const type = typeOf(state.value);
+  if (type === undefined) return { code: 'resource-malformed', ...about };
+  return type === resourceType ? undefined : { code: 'type-mismatch', ...about };
 }
 
 /** The type of a resource, or undefined for what is none. */

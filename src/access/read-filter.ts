@@ -26,8 +26,7 @@ export function filterBundle(bundle: Readonly<Record<string, unknown>>, judge: J
       else droppedMatches += 1;
     }
   }
-  const total = safeTotal(bundle, keptMatches, droppedMatches);
-  const filtered = { ...bundle, entry: kept, ...(total !== undefined && { total }) };
+  const filtered = { ...bundle, entry: kept, ...safeCounts(bundle, keptMatches, droppedMatches, judge.isPartial()) };
   return { bundle: filtered, kept: kept.length, dropped: entries.length - kept.length };
 }
 
@@ -56,11 +55,21 @@ function isMatch(entry: unknown): boolean {
 /**
  * The total without what was dropped. It stays absent where it was absent, never says less than what is shown, and
  * equals what is shown when the Bundle is the whole result: a larger number would count what the caller may not see.
+ *
+ * Where grants open only a part of what they refer to (granular scopes, a rule of the host's), no filter of the host's
+ * can have bounded the other pages: there the total, and the link to the last page, would tell how much is hidden.
  */
-function safeTotal(bundle: Readonly<Record<string, unknown>>, kept: number, dropped: number): number | undefined {
-  const { total } = bundle;
-  if (typeof total !== 'number') return undefined;
-  return isWhole(bundle) ? kept : Math.max(total - dropped, kept);
+function safeCounts(
+  bundle: Readonly<Record<string, unknown>>,
+  kept: number,
+  dropped: number,
+  partial: boolean,
+): Readonly<Record<string, unknown>> {
+  const { total, link } = bundle;
+  if (isWhole(bundle)) return typeof total === 'number' ? { total: kept } : {};
+  if (!partial) return typeof total === 'number' ? { total: Math.max(total - dropped, kept) } : {};
+  const links = Array.isArray(link) ? link.filter((each) => !isRecord(each) || each['relation'] !== 'last') : link;
+  return { ...('total' in bundle && { total: undefined }), link: links };
 }
 
 function isWhole({ link }: Readonly<Record<string, unknown>>): boolean {

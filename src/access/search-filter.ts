@@ -1,6 +1,7 @@
 import type { SearchFilter } from 'fhir-works-on-aws-interface';
 import type { FhirResource } from '../identity/fhir-url.js';
 import type { Grant } from './grant.js';
+import type { AccessPolicy } from './policy.js';
 
 /**
  * What no FHIR resource can have for an id (the id grammar has no underscore): the filter that finds nothing. An empty
@@ -18,8 +19,10 @@ export function searchFilters(
   grants: readonly Grant[],
   resourceType: string | undefined,
   identity: { readonly user: FhirResource | undefined; readonly patient: FhirResource | undefined },
+  policy: Pick<AccessPolicy, 'membership' | 'adminRules'>,
 ): SearchFilter[] {
   if (grants.length === 0) return [NOTHING];
+  if (opensBeyondReferences(resourceType, policy)) return [];
   const references = new Set<string>();
   const ids = new Set<string>();
   for (const level of ['user', 'patient'] as const) {
@@ -36,6 +39,15 @@ export function searchFilters(
   const filters = [anyOf('_references', references)];
   if (ids.size > 0) filters.push(anyOf('id', ids));
   return filters;
+}
+
+/** Whether resources can be covered that do not refer to the identity: these no filter by references may hide. */
+function opensBeyondReferences(
+  resourceType: string | undefined,
+  { membership: { sharedTypes }, adminRules }: Pick<AccessPolicy, 'membership' | 'adminRules'>,
+): boolean {
+  if (resourceType === undefined) return sharedTypes.size > 0 || adminRules.length > 0;
+  return sharedTypes.has(resourceType) || adminRules.some((rule) => rule.resourceType === resourceType);
 }
 
 function anyOf(key: string, values: ReadonlySet<string>): SearchFilter {

@@ -23,7 +23,8 @@ export function subjectOf(
   base: string,
   adminTypes: readonly string[],
 ): Subject | undefined {
-  const home = normalizeBaseUrl(resource.hostname);
+  // An identity without a host is one of the server that is asked: a relative claim, and a host that names no base URL.
+  const home = resource.hostname === '' ? base : normalizeBaseUrl(resource.hostname);
   if (home === undefined) return undefined;
   const { resourceType, id } = resource;
   const relative = `${resourceType}/${id}`;
@@ -35,7 +36,7 @@ export function subjectOf(
     local,
     admin: level === 'user' && local && adminTypes.includes(resourceType),
     relative,
-    absolute: [...new Set([`${resource.hostname.replace(/\/+$/, '')}/${relative}`, `${home}/${relative}`])],
+    absolute: [...new Set([`${resource.hostname.replace(/\/+$/, '') || home}/${relative}`, `${home}/${relative}`])],
   };
 }
 

@@ -1,6 +1,4 @@
-import type { ReferenceNode } from '../fhir/references.js';
-import type { Subject } from './subject.js';
-import { refersTo } from './subject.js';
+import type { ReferenceNode } from '../fhir/reference-node.js';
 
 /**
  * How deep a resource is followed. The deepest path of the official definitions has fewer than 20 steps without
@@ -9,49 +7,75 @@ import { refersTo } from './subject.js';
 const MAX_DEPTH = 64;
 
 /**
- * The path of the first reference to the subject at an element that the plan lists, or undefined.
+ * The path of the first reference that is accepted, among the elements that the plan lists, or undefined.
  *
  * It visits only elements that the plan names, each once: linear in what the resource holds there, whatever its shape.
  * Where the definitions know one value an array is taken too, and the other way round, as servers differ in it; an
  * array within an array is no FHIR and is not looked into.
+ *
+ * @param accepts Is given the text of a literal reference.
  */
-export function findReference(plan: ReferenceNode, resource: unknown, subject: Subject): string | undefined {
-  return walkNode(plan, resource, subject, 0);
+export function findReference(
+  plan: ReferenceNode,
+  resource: unknown,
+  accepts: (reference: string) => boolean,
+): string | undefined {
+  return walkNode(plan, resource, accepts, 0);
 }
 
-function walkNode(node: ReferenceNode, value: unknown, subject: Subject, depth: number): string | undefined {
+type Accepts = (reference: string) => boolean;
+
+function walkNode(node: ReferenceNode, value: unknown, accepts: Accepts, depth: number): string | undefined {
   if (!isObject(value) || depth > MAX_DEPTH) return undefined;
   for (const name of node.references) {
     const held = value[name];
-    if (held !== undefined && holdsReference(held, subject)) return name;
+    if (held !== undefined && holdsReference(held, accepts)) return name;
   }
   for (const [name, child] of node.children) {
     const held = value[name];
     if (held === undefined) continue;
-    const path = walkMembers(child, held, subject, depth + 1);
+    const path = walkMembers(child, held, accepts, depth + 1);
     if (path !== undefined) return `${name}.${path}`;
   }
   return undefined;
 }
 
-function walkMembers(node: ReferenceNode, held: unknown, subject: Subject, depth: number): string | undefined {
-  if (!Array.isArray(held)) return walkNode(node, held, subject, depth);
+function walkMembers(node: ReferenceNode, held: unknown, accepts: Accepts, depth: number): string | undefined {
+  if (!Array.isArray(held)) return walkNode(node, held, accepts, depth);
   for (const member of held) {
-    const path = walkNode(node, member, subject, depth);
+    const path = walkNode(node, member, accepts, depth);
     if (path !== undefined) return path;
   }
   return undefined;
 }
 
-function holdsReference(held: unknown, subject: Subject): boolean {
-  if (Array.isArray(held)) return held.some((member) => isReferenceTo(member, subject));
-  return isReferenceTo(held, subject);
+function holdsReference(held: unknown, accepts: Accepts): boolean {
+  if (Array.isArray(held)) return held.some((member) => isAccepted(member, accepts));
+  return isAccepted(held, accepts);
 }
 
-function isReferenceTo(value: unknown, subject: Subject): boolean {
-  return isObject(value) && typeof value['reference'] === 'string' && refersTo(value['reference'], subject);
+function isAccepted(value: unknown, accepts: Accepts): boolean {
+  return isObject(value) && typeof value['reference'] === 'string' && accepts(value['reference']);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The plan of one dotted element path, for rules that name their element: `managingOrganization`. */
+export function planOfPath(path: string): ReferenceNode {
+  const names = path.split('.');
+  const last = names.pop() ?? '';
+  return names.reduceRight<ReferenceNode>((child, name) => ({ references: [], children: [[name, child]] }), {
+    references: [last],
+    children: [],
+  });
+}
+
+/** The plan without what lies below one element of the resource. */
+export function planWithout(plan: ReferenceNode, name: string): ReferenceNode {
+  return {
+    references: plan.references.filter((each) => each !== name),
+    children: plan.children.filter(([each]) => each !== name),
+  };
 }

@@ -41,6 +41,9 @@ export interface ClaimedIdentity {
   readonly patient: FhirResource | undefined;
 }
 
+/** The levels whose claim is there, but names nobody: such a token is broken, not just anonymous. */
+export type MalformedClaims = ReadonlySet<'user' | 'patient'>;
+
 /**
  * Reads fhirUser and the launch patient from verified claims.
  *
@@ -50,11 +53,29 @@ export function identityFromClaims(
   claims: Readonly<Record<string, unknown>>,
   where: IdentityClaims,
   base: string,
-): ClaimedIdentity {
-  return {
-    user: readFhirUser(claimAt(claims, where.fhirUserClaimPath), base),
-    patient: readLaunchPatient(claimAt(claims, `${where.launchContextPathPrefix}patient`), base),
-  };
+): ClaimedIdentity & { readonly malformed: MalformedClaims } {
+  const userClaim = claimAt(claims, where.fhirUserClaimPath);
+  const patientClaim = claimAt(claims, `${where.launchContextPathPrefix}patient`);
+  const user = readFhirUser(userClaim, base);
+  const patient = readContext(patientClaim, base, 'Patient');
+  const malformed = new Set<'user' | 'patient'>();
+  if (!user && isGiven(userClaim)) malformed.add('user');
+  if (!patient && isGiven(patientClaim)) malformed.add('patient');
+  return { user, patient, malformed };
+}
+
+/** The encounter in the launch context (SMART App Launch 2.2, Launch context arrives with your access_token). */
+export function encounterFromClaims(
+  claims: Readonly<Record<string, unknown>>,
+  { launchContextPathPrefix }: IdentityClaims,
+  base: string,
+): FhirResource | undefined | 'malformed' {
+  const claim = claimAt(claims, `${launchContextPathPrefix}encounter`);
+  return readContext(claim, base, 'Encounter') ?? (isGiven(claim) ? 'malformed' : undefined);
+}
+
+function isGiven(claim: unknown): boolean {
+  return claim !== undefined && claim !== null && claim !== '';
 }
 
 function readFhirUser(claim: unknown, base: string): FhirResource | undefined {
@@ -65,12 +86,13 @@ function readFhirUser(claim: unknown, base: string): FhirResource | undefined {
 }
 
 /** SMART sends a bare id (`"patient": "123"`), many servers `Patient/123`; both name a Patient, nothing else does. */
-function readLaunchPatient(claim: unknown, base: string): FhirResource | undefined {
+function readContext(claim: unknown, base: string, resourceType: string): FhirResource | undefined {
   if (typeof claim !== 'string') return undefined;
-  if (isFhirId(claim)) return { hostname: base, resourceType: 'Patient', id: claim };
+  // A bare type is the ruin of a reference, not an id.
+  if (isFhirId(claim) && claim !== resourceType) return { hostname: base, resourceType, id: claim };
   const parsed = parseFhirUrl(claim);
-  if (parsed?.resourceType !== 'Patient') return undefined;
-  return { hostname: parsed.base ?? base, resourceType: 'Patient', id: parsed.id };
+  if (parsed?.resourceType !== resourceType) return undefined;
+  return { hostname: parsed.base ?? base, resourceType, id: parsed.id };
 }
 
 /** The claims without those that bear a derived field's name. */
@@ -82,6 +104,8 @@ export function withoutDerivedFields(claims: Readonly<Record<string, unknown>>):
 
 /** A userIdentity that came back from the host, read with suspicion: only well-formed fields count. */
 export interface CarriedIdentity extends ClaimedIdentity {
+  /** All that the identity carries: the claims of the token. */
+  readonly claims: Readonly<Record<string, unknown>>;
   readonly scopes: readonly string[];
   readonly usableScopes: readonly string[];
   readonly subject: string | undefined;
@@ -92,6 +116,7 @@ export interface CarriedIdentity extends ClaimedIdentity {
 export function readIdentity(userIdentity: unknown): CarriedIdentity {
   const source = isRecord(userIdentity) ? userIdentity : {};
   return {
+    claims: source,
     scopes: strings(own(source, 'scopes')),
     usableScopes: strings(own(source, 'usableScopes')),
     user: readResource(own(source, 'fhirUserObject'), FHIR_USER_TYPES),
@@ -105,11 +130,12 @@ const PATIENT: ReadonlySet<string> = new Set(['Patient']);
 
 function readResource(value: unknown, types: ReadonlySet<string>): FhirResource | undefined {
   if (!isRecord(value)) return undefined;
-  const hostname = text(own(value, 'hostname'));
+  const hostname = own(value, 'hostname');
   const resourceType = text(own(value, 'resourceType'));
   const id = text(own(value, 'id'));
-  if (hostname === undefined || resourceType === undefined || id === undefined) return undefined;
-  if (!types.has(resourceType) || !isFhirId(id) || normalizeBaseUrl(hostname) === undefined) return undefined;
+  if (typeof hostname !== 'string' || resourceType === undefined || id === undefined) return undefined;
+  if (!types.has(resourceType) || !isFhirId(id)) return undefined;
+  if (hostname !== '' && normalizeBaseUrl(hostname) === undefined) return undefined;
   return { hostname, resourceType, id };
 }
 

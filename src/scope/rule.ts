@@ -37,7 +37,17 @@ const LETTER: Readonly<Record<Exclude<Interaction, 'batch' | 'transaction'>, Per
 
 /** The letter that covers an interaction, or undefined for the envelope of a batch or transaction. */
 export function letterOf(interaction: Interaction): PermissionLetter | undefined {
-  return interaction === 'batch' || interaction === 'transaction' ? undefined : LETTER[interaction];
+  return isEnvelope(interaction) ? undefined : LETTER[interaction];
+}
+
+/** Whether the interaction is only the envelope around others. */
+export function isEnvelope(interaction: Interaction): interaction is 'batch' | 'transaction' {
+  return interaction === 'batch' || interaction === 'transaction';
+}
+
+/** Whether the interaction is about the whole system, not about one type. */
+export function isSystemInteraction(interaction: Interaction): boolean {
+  return interaction === 'search-system' || interaction === 'history-system' || isEnvelope(interaction);
 }
 
 /** The rule of every level when none is given: read what reading is, write what writing is. */
@@ -52,22 +62,26 @@ export const FULL_RULE: AccessRule = {
  * A v1 word is the table's: `.read` is whatever the rule lists under read. A v2 letter has a meaning of its own, and
  * the rule bounds it: an interaction counts when its letter is there AND the level's rule lists it, under whichever
  * word. So a server whose rule allows `create` but not `update` for users grants `user/*.cu` no update either.
+ *
+ * The envelope of a batch or transaction has no letter. It opens nothing by itself, and is counted with the writes: a
+ * v2 scope may send one when it has a letter that writes and the rule lists the envelope under write.
  */
 export function interactionsOf(
   rule: Partial<ScopeRule>,
   level: ScopeLevel,
   permission: Permission,
 ): ReadonlySet<Interaction> {
-  const { read = [], write = [] } = rule[level] ?? {};
+  const { read = [], write = [] }: Partial<AccessRule> = rule[level] ?? {};
   if (permission.syntax === 'v1') {
     if (permission.word === 'read') return new Set(read);
     return new Set(permission.word === 'write' ? write : [...read, ...write]);
   }
   const { letters } = permission;
+  const writes = letters.has('c') || letters.has('u') || letters.has('d');
   return new Set(
     [...read, ...write].filter((interaction) => {
       const letter = letterOf(interaction);
-      return letter === undefined ? letters.size > 0 : letters.has(letter);
+      return letter === undefined ? writes && write.includes(interaction) : letters.has(letter);
     }),
   );
 }

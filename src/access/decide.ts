@@ -1,0 +1,98 @@
+import type { Interaction } from '../scope/rule.js';
+import type { Caller } from './caller.js';
+import type { Decision } from './decision.js';
+import { deny } from './decision.js';
+import type { ResourceState } from './judge.js';
+import { Judge, typeOf } from './judge.js';
+import { applyResourcePatch } from './patch.js';
+import type { AccessPolicy } from './policy.js';
+
+/**
+ * What is asked, as far as it is known. `undefined` means unknown; the decision is then about what is known. A question
+ * without any resource is about the grants alone (`scope-covers`), and the resource has to be judged once it is there.
+ */
+export interface Question {
+  readonly interaction: Interaction;
+  /** The type in the URL; absent for the whole system. */
+  readonly resourceType?: string | undefined;
+  /** The id in the URL. */
+  readonly id?: string | undefined;
+  /** What is read; or the body of a create or update. */
+  readonly resource?: unknown;
+  /** The resource as it is stored before an update, patch or delete; null if there is none. */
+  readonly stored?: unknown;
+  /** A JSON Patch (array) or JSON Merge Patch (object), to be applied to `stored`. */
+  readonly patch?: unknown;
+  /** A conditional create, update, patch or delete: it searches as well. */
+  readonly conditional?: boolean | undefined;
+}
+
+/** Decides about one interaction. Pure: everything that has to be fetched was fetched before. */
+export function decide(caller: Caller, question: Question, policy: AccessPolicy): Decision {
+  const { interaction, id } = question;
+  const judge = new Judge(caller, question.conditional ? [interaction, 'search-type'] : [interaction], policy);
+  const states = statesOf(question, policy);
+  if (states === undefined) return deny({ code: 'patch-unusable' });
+  const resourceType =
+    question.resourceType ?? typeOf(states.map((state) => ('value' in state ? state.value : undefined))[0]);
+  if (resourceType === undefined) {
+    return states.length === 0 ? judge.decideType(undefined) : deny({ code: 'resource-malformed' });
+  }
+  if (id !== undefined && states.some((state) => bearsOtherId(state, id, interaction))) {
+    return deny({ code: 'id-mismatch', resourceType });
+  }
+  return judge.decide(resourceType, states);
+}
+
+/** The states that have to be covered; none if nothing is known. Undefined for a patch that cannot be applied. */
+function statesOf(question: Question, policy: AccessPolicy): readonly ResourceState[] | undefined {
+  const { interaction, stored, patch, id } = question;
+  switch (interaction) {
+    case 'read':
+    case 'vread':
+      return 'resource' in question ? [{ value: question.resource, idProves: true }] : [];
+    case 'create':
+      return 'resource' in question ? [{ value: question.resource, idProves: false, state: 'result' }] : [];
+    case 'delete':
+      if (stored === undefined) return [];
+      // Nothing is stored: only who may delete any resource of the type learns that.
+      if (stored === null) return [{ unseenId: undefined, state: 'stored' }];
+      return [{ value: stored, idProves: true, state: 'stored' }];
+    case 'update':
+    case 'patch': {
+      const known = storedStates(question, policy);
+      if (patch !== undefined) {
+        // Without the stored resource nobody can say what the patch leaves: only who may write all of the type may.
+        if (stored === undefined || stored === null) return [{ unseenId: undefined, state: 'result' }];
+        const result = applyResourcePatch(stored, patch);
+        return result === undefined ? undefined : [...known, { value: result, idProves: true, state: 'result' }];
+      }
+      if (!('resource' in question)) return known;
+      // A resource that does not exist yet has no id of the server's: PUT then creates.
+      const idProves = stored === null ? false : interaction === 'update' || id !== undefined;
+      return [...known, { value: question.resource, idProves, state: 'result' }];
+    }
+    case 'search-type':
+    case 'search-system':
+    case 'history-type':
+    case 'history-instance':
+    case 'history-system':
+    case 'batch':
+    case 'transaction':
+      return [];
+  }
+}
+
+function storedStates({ stored, resource }: Question, policy: AccessPolicy): readonly ResourceState[] {
+  if (stored === null) return [];
+  if (stored !== undefined) return [{ value: stored, idProves: true, state: 'stored' }];
+  return policy.refuseWritesWithoutStored && resource !== undefined ? [{ unseenId: undefined, state: 'stored' }] : [];
+}
+
+function bearsOtherId(state: ResourceState, id: string, interaction: Interaction): boolean {
+  // FHIR R4, 3.1.0.8: a server ignores the id in the body of a create.
+  if (!('value' in state) || interaction === 'create') return false;
+  const { value } = state;
+  const own = typeof value === 'object' && value !== null ? (value as { readonly id?: unknown }).id : undefined;
+  return own !== undefined && own !== id;
+}

@@ -1,0 +1,31 @@
+import type { Caller } from './caller.js';
+import type { Decision } from './decision.js';
+import { deny } from './decision.js';
+import { Judge } from './judge.js';
+import type { AccessPolicy } from './policy.js';
+
+/** An operation that is called: on the system, on a type, or on an instance. */
+export interface OperationCall {
+  /** With its dollar sign. */
+  readonly name: string;
+  readonly resourceType: string | undefined;
+  readonly id: string | undefined;
+  /** The instance it is called on, where it is known. */
+  readonly resource: unknown;
+}
+
+/**
+ * Judges an operation by the interactions that the policy says it needs. SMART gives operations no letter; what is not
+ * configured is refused.
+ */
+export function decideOperation(caller: Caller, call: OperationCall, policy: AccessPolicy): Decision {
+  const rule = policy.operations.get(call.name);
+  const [first, ...rest] = rule?.requires ?? [];
+  if (!rule || !first) return deny({ code: 'operation-unknown', name: call.name });
+  const judge = new Judge(caller, [first, ...rest], policy);
+  const judgesInstance = rule.judgesInstance ?? true;
+  if (call.resourceType === undefined || call.resource === undefined || !judgesInstance) {
+    return judge.decideType(call.resourceType);
+  }
+  return judge.decide(call.resourceType, [{ value: call.resource, idProves: true }]);
+}

@@ -1,0 +1,87 @@
+import type { AccessPolicy } from './access/policy.js';
+import type { SMARTConfig } from './config.js';
+import { checkApiUrl, checkConfig } from './config.js';
+import { normalizeBaseUrl } from './identity/fhir-url.js';
+import type { SMARTHandlerOptions, Tenant, TenantRequest } from './options.js';
+import type { TokenVerifier } from './token/verifier.js';
+import { createTokenVerifier } from './token/verifier.js';
+
+/** A configuration made ready to serve: what a request is judged with. */
+export class Realm {
+  readonly config: SMARTConfig;
+  readonly apiUrl: string;
+  /** Normalised base URL. */
+  readonly base: string;
+  readonly policy: AccessPolicy;
+  #verifier: TokenVerifier | undefined;
+
+  constructor(config: SMARTConfig, apiUrl: string, policy: Omit<AccessPolicy, 'scopeRule'>) {
+    checkConfig(config);
+    this.base = checkApiUrl(apiUrl);
+    this.config = config;
+    this.apiUrl = apiUrl;
+    this.policy = { ...policy, scopeRule: config.scopeRule };
+  }
+
+  /** Made at first use: a handler that never verifies needs no endpoint. @throws Error that names the missing keys. */
+  verifier(): TokenVerifier {
+    const { jwksEndpoint, jwksHeaders, tokenIntrospection, expectedIssValue, expectedAudValue } = this.config;
+    if (!jwksEndpoint && !tokenIntrospection) {
+      throw new Error('To verify access tokens, set jwksEndpoint or tokenIntrospection in the SMARTConfig');
+    }
+    this.#verifier ??= createTokenVerifier({
+      issuer: expectedIssValue,
+      audience: expectedAudValue,
+      ...(jwksEndpoint && { jwksEndpoint }),
+      ...(jwksHeaders && { jwksHeaders }),
+      ...(tokenIntrospection && { introspection: tokenIntrospection }),
+    });
+    return this.#verifier;
+  }
+}
+
+/** Finds the realm of a request: the one of the handler, or the tenant that the host's resolver names. */
+export class Realms {
+  readonly #main: Realm;
+  readonly #tenantOf: SMARTHandlerOptions['tenantOf'];
+  readonly #policy: Omit<AccessPolicy, 'scopeRule'>;
+  /** By configuration object, so that a tenant keeps its keys and caches between requests. */
+  readonly #realms = new WeakMap<SMARTConfig, Realm>();
+
+  constructor(main: Realm, policy: Omit<AccessPolicy, 'scopeRule'>, tenantOf: SMARTHandlerOptions['tenantOf']) {
+    this.#main = main;
+    this.#policy = policy;
+    this.#tenantOf = tenantOf;
+  }
+
+  /** Whether one handler serves several issuers. */
+  get several(): boolean {
+    return this.#tenantOf !== undefined;
+  }
+
+  /** The realm, or undefined where the request belongs to none: to no tenant, or to one with another base URL. */
+  find(request: TenantRequest): Realm | undefined {
+    if (!this.#tenantOf) return this.#main;
+    const tenant = this.#tenantOf(request);
+    if (!tenant) return undefined;
+    const realm = this.#realmOf(tenant);
+    const asked = baseOf(request);
+    return asked === undefined || asked === realm.base ? realm : undefined;
+  }
+
+  #realmOf({ config, apiUrl }: Tenant): Realm {
+    const known = this.#realms.get(config);
+    if (known && known.apiUrl === apiUrl) return known;
+    const realm = new Realm(config, apiUrl, this.#policy);
+    this.#realms.set(config, realm);
+    return realm;
+  }
+}
+
+/**
+ * The base URL that a request names, normalised; undefined if it names none. The router leaves something else in this
+ * place for the history of an instance, so what is no base URL counts as none.
+ */
+export function baseOf({ fhirServiceBaseUrl }: { readonly fhirServiceBaseUrl?: unknown }): string | undefined {
+  return typeof fhirServiceBaseUrl === 'string' ? normalizeBaseUrl(fhirServiceBaseUrl) : undefined;
+}
