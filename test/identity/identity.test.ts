@@ -95,7 +95,7 @@ describe('identity/identity', () => {
       { hostname: BASE, id: '1' },
       { hostname: BASE, resourceType: 'Practitioner', id: 1 },
       'Practitioner/1',
-      Object.create(resource('Practitioner', '1')),
+      Object.create(resource('Practitioner', '1')) as unknown,
     ]) {
       expect(readIdentity({ fhirUserObject: broken }).user).to.equal(undefined);
     }
