@@ -50,6 +50,8 @@ function targetsOf(profiles: readonly string[], resourceTypes: ReadonlySet<strin
 }
 
 function typesOf(element: ElementDefinition, resourceTypes: ReadonlySet<string>): TypeOfElement[] {
+  // A contentReference states no type; it always leads to an element with children of its own.
+  if (element.contentReference !== undefined) return [{ code: 'BackboneElement' }];
   // One entry a type code: STU3 repeats Reference for each of its targets.
   const profiles = new Map<string, string[]>();
   for (const { code, targetProfile } of element.type ?? []) {

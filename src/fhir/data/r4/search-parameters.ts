@@ -353,7 +353,7 @@ ConceptMap identifier token ConceptMap.identifier Identifier
 ConceptMap jurisdiction token ConceptMap.jurisdiction CodeableConcept
 ConceptMap name string ConceptMap.name string
 ConceptMap other reference ConceptMap.group.unmapped.url canonical
-ConceptMap product uri - no such element
+ConceptMap product uri ConceptMap.group.element.target.product.property uri
 ConceptMap publisher string ConceptMap.publisher string
 ConceptMap source reference ConceptMap.sourceCanonical canonical
 ConceptMap source-code token ConceptMap.group.element.code code

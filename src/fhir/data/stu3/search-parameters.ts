@@ -298,7 +298,7 @@ ConceptMap identifier token ConceptMap.identifier Identifier
 ConceptMap jurisdiction token ConceptMap.jurisdiction CodeableConcept
 ConceptMap name string ConceptMap.name string
 ConceptMap other uri ConceptMap.group.unmapped.url uri
-ConceptMap product uri - no such element
+ConceptMap product uri ConceptMap.group.element.target.product.property uri
 ConceptMap publisher string ConceptMap.publisher string
 ConceptMap source reference ConceptMap.sourceReference Reference > ValueSet
 ConceptMap source-code token ConceptMap.group.element.code code
