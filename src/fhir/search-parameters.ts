@@ -50,8 +50,6 @@ interface MutableDefinition extends SearchParameterDefinition {
 /** Whose parameters every resource type has. */
 const COMMON = ['DomainResource', 'Resource'];
 
-const NO_CODES: readonly string[] = [];
-
 function readPath(text: string, datatype: string, targets: readonly string[]): SearchParameterPath {
   const elements: string[] = [];
   const filters: SearchParameterFilter[] = [];
@@ -64,23 +62,47 @@ function readPath(text: string, datatype: string, targets: readonly string[]): S
   return { elements, datatype, targets: targets[0] === '*' ? '*' : targets, filters };
 }
 
-function readParameters(text: string): ReadonlyMap<string, ReadonlyMap<string, SearchParameterDefinition>> {
-  const byType = new Map<string, Map<string, MutableDefinition>>();
+type Definitions = ReadonlyMap<string, SearchParameterDefinition>;
+
+/** The lines of one type, read at the first question about it: few servers ask about all of them. */
+interface Section {
+  readonly lines: string[];
+  definitions?: Definitions;
+}
+
+function readSections(text: string): ReadonlyMap<string, Section> {
+  const sections = new Map<string, Section>();
   for (const line of dataLines(text)) {
-    const [base = '', code = '', type, path = '', datatype = '', , ...targets] = line.split(' ');
-    let byCode = byType.get(base);
-    if (byCode === undefined) byType.set(base, (byCode = new Map<string, MutableDefinition>()));
-    let definition = byCode.get(code);
+    const base = line.slice(0, line.indexOf(' '));
+    const section = sections.get(base);
+    if (section === undefined) sections.set(base, { lines: [line] });
+    else section.lines.push(line);
+  }
+  return sections;
+}
+
+function readDefinitions(lines: readonly string[]): Definitions {
+  const definitions = new Map<string, MutableDefinition>();
+  for (const line of lines) {
+    const [, code = '', type, path = '', datatype = '', , ...targets] = line.split(' ');
+    let definition = definitions.get(code);
     if (definition === undefined) {
       definition = { code, type: type as SearchParameterType, paths: [], supported: path !== '-' };
-      byCode.set(code, definition);
+      definitions.set(code, definition);
     }
     if (path !== '-') definition.paths.push(readPath(path, datatype, targets));
   }
-  return byType;
+  return definitions;
 }
 
-const table = perVersion({ '3.0.1': STU3, '4.0.1': R4, '4.3.0': R4B, '5.0.0': R5 }, readParameters);
+const sectionsOf = perVersion({ '3.0.1': STU3, '4.0.1': R4, '4.3.0': R4B, '5.0.0': R5 }, readSections);
+
+function definitionsOf(version: FhirVersion, base: string): Definitions | undefined {
+  const section = sectionsOf(version)?.get(base);
+  if (section === undefined) return undefined;
+  section.definitions ??= readDefinitions(section.lines);
+  return section.definitions;
+}
 
 /**
  * The definition of a search parameter of a resource type, those of all resources included (`_id`, `_lastUpdated`,
@@ -91,13 +113,11 @@ export function searchParameter(
   resourceType: string,
   code: string,
 ): SearchParameterDefinition | undefined {
+  // The common ones lie in the table as if they were types; they are none to ask about.
   if (!resourceTypes(version).has(resourceType)) return undefined;
-  const byType = table(version);
-  for (const base of [resourceType, ...COMMON]) {
-    const definition = byType?.get(base)?.get(code);
-    if (definition !== undefined) return definition;
-  }
-  return undefined;
+  let definition = definitionsOf(version, resourceType)?.get(code);
+  for (const base of COMMON) definition ??= definitionsOf(version, base)?.get(code);
+  return definition;
 }
 
 /**
@@ -105,8 +125,8 @@ export function searchParameter(
  * version or the type is unknown.
  */
 export function searchParameterCodes(version: FhirVersion, resourceType: string): readonly string[] {
-  if (!resourceTypes(version).has(resourceType)) return NO_CODES;
-  const byType = table(version);
+  if (!resourceTypes(version).has(resourceType)) return [];
+  const codes = [resourceType, ...COMMON].flatMap((base) => [...(definitionsOf(version, base)?.keys() ?? [])]);
   // R4B and R5 define _text for both of the common ones.
-  return [...new Set([resourceType, ...COMMON].flatMap((base) => [...(byType?.get(base)?.keys() ?? [])]))];
+  return [...new Set(codes)];
 }

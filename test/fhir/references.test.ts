@@ -115,6 +115,19 @@ describe('fhir/references', () => {
       });
     }
 
+    it('hole-28: goes through datatypes, choices and recursion, and never through extensions', () => {
+      const patient = { reference: 'Patient/p1' };
+      const plan = referencePlan('4.0.1', 'QuestionnaireResponse', 'Patient');
+      const inside = { item: [null, { answer: [{ item: [{ answer: [{ valueReference: patient }] }] }] }] };
+      expect(reached(plan, inside)).to.deep.equal(new Set([patient]));
+      const beside = { extension: [{ valueReference: patient }], item: [{ extension: [{ valueReference: patient }] }] };
+      expect(reached(plan, beside).size).to.equal(0);
+      const note = {
+        note: [{ authorReference: patient, extension: [{ valueReference: { reference: 'Patient/p2' } }] }],
+      };
+      expect(reached(referencePlan('4.0.1', 'Observation', 'Patient'), note)).to.deep.equal(new Set([patient]));
+    });
+
     it('agrees with referencePaths on every path, type and version', () => {
       let compared = 0;
       for (const version of FHIR_VERSIONS) {

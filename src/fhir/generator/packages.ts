@@ -20,8 +20,8 @@ export interface Release {
 }
 
 /**
- * The examples packages of STU3 and R4 hold the definitions too; R4B and R5 have them in their core packages. STU3 is
- * published as 3.0.2, a technical correction of 3.0.1 that leaves its definitions alone.
+ * The examples packages of STU3 and R4 hold the definitions too; R4B and R5 have them in their core packages. What
+ * hosts call 3.0.1 is published as 3.0.2, the technical correction of STU3.
  */
 export const RELEASES: readonly Release[] = [
   {
