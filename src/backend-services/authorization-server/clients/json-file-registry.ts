@@ -1,0 +1,204 @@
+import { randomBytes } from 'node:crypto';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClientMetadata } from './client.js';
+import type { ListableClientRegistry } from './registry.js';
+import { ClientRegistryError, clientExists } from './registry.js';
+
+export interface JsonFileRegistryOptions {
+  /** How long a write waits for another process to finish its own. Milliseconds, default 5,000, bounds 0 to 60,000. */
+  readonly lockTimeoutMilliseconds?: number;
+}
+
+type Clients = ReadonlyMap<string, ClientMetadata & { readonly client_id: string }>;
+
+/**
+ * Clients in a JSON file: an array of client metadata, `[{ "client_id": …, "jwks" | "jwks_uri": …, "scope": … }]`.
+ *
+ * - The file is read again whenever it has changed, so an administrator may edit it, and several processes may read it.
+ * - A write takes the lock file `<path>.lock`, reads the newest content, writes a temporary file beside it, flushes it
+ *   to the disk and renames it over the old one: a reader sees the old list or the new one, never half of one.
+ * - A damaged file is an error that says where, for reads and for writes, and is never written over. While it is
+ *   damaged no client is found and the server refuses.
+ * - A lock that stays behind after a crash is not broken by force, because two processes breaking it at once could lose
+ *   a registration: the error names the file to remove.
+ *
+ * A missing file is an empty registry; the first registration creates it, readable by its owner only.
+ */
+export function createJsonFileClientRegistry(
+  path: string,
+  options: JsonFileRegistryOptions = {},
+): ListableClientRegistry {
+  const file = resolve(path);
+  const lockTimeout = options.lockTimeoutMilliseconds ?? 5_000;
+  if (!Number.isFinite(lockTimeout) || lockTimeout < 0 || lockTimeout > 60_000) {
+    throw new TypeError('lockTimeoutMilliseconds must be a number from 0 to 60,000');
+  }
+  let known: { readonly version: string; readonly clients: Clients } | undefined;
+  let writing: Promise<unknown> = Promise.resolve();
+
+  async function load(): Promise<Clients> {
+    const version = await versionOf(file);
+    if (version === undefined) return new Map();
+    if (known?.version === version) return known.clients;
+    const clients = parse(await readText(file), file);
+    known = { version, clients };
+    return clients;
+  }
+
+  /** Runs one change under the lock. Changes of this process queue up first, so that they do not fight for the lock. */
+  function change<T>(edit: (clients: Map<string, ClientMetadata>) => T): Promise<T> {
+    const mine = writing.then(async () => {
+      const release = await lock(`${file}.lock`, lockTimeout);
+      try {
+        known = undefined;
+        const clients = new Map<string, ClientMetadata>(await load());
+        const outcome = edit(clients);
+        await writeAtomically(file, `${JSON.stringify([...clients.values()], null, 2)}\n`);
+        known = undefined;
+        return outcome;
+      } finally {
+        await release();
+      }
+    });
+    writing = mine.catch(() => undefined);
+    return mine;
+  }
+
+  return {
+    async find(clientId) {
+      return (await load()).get(clientId);
+    },
+    async list() {
+      return [...(await load()).values()];
+    },
+    add: (client) =>
+      change((clients) => {
+        if (clients.has(client.client_id)) throw clientExists();
+        clients.set(client.client_id, client);
+      }),
+    replace: (client) =>
+      change((clients) => {
+        clients.set(client.client_id, client);
+      }),
+    remove: (clientId) => change((clients) => clients.delete(clientId)),
+  };
+}
+
+/** What changes whenever the file does; undefined when there is no file. */
+async function versionOf(file: string): Promise<string | undefined> {
+  try {
+    const { mtimeNs, size, ino } = await stat(file, { bigint: true });
+    return `${String(mtimeNs)}:${String(size)}:${String(ino)}`;
+  } catch (cause) {
+    if (isErrno(cause, 'ENOENT')) return undefined;
+    throw unreadable(file, cause);
+  }
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw unreadable(file, cause);
+  }
+}
+
+function unreadable(file: string, cause: unknown): ClientRegistryError {
+  return new ClientRegistryError('ERR_CLIENT_REGISTRY_UNREADABLE', `cannot read the client registry ${file}`, {
+    cause,
+  });
+}
+
+function parse(text: string, file: string): Clients {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.startsWith('\uFEFF') ? text.slice(1) : text);
+  } catch (cause) {
+    // The parser's own words quote the content, and the content may be a secret that landed in the wrong file.
+    const position =
+      cause instanceof Error ? /position \d+(?: \(line \d+ column \d+\))?/.exec(cause.message)?.[0] : undefined;
+    throw damaged(file, `it is no JSON${position === undefined ? '' : ` (${position})`}`);
+  }
+  if (!Array.isArray(value)) throw damaged(file, 'it is no array of clients');
+  const clients = new Map<string, ClientMetadata & { readonly client_id: string }>();
+  value.forEach((entry: unknown, index) => {
+    if (!isClient(entry)) throw damaged(file, `entry ${index} has no client_id`);
+    if (clients.has(entry.client_id)) throw damaged(file, `entry ${index} repeats a client_id`);
+    clients.set(entry.client_id, entry);
+  });
+  return clients;
+}
+
+function damaged(file: string, problem: string): ClientRegistryError {
+  return new ClientRegistryError(
+    'ERR_CLIENT_REGISTRY_DAMAGED',
+    `the client registry ${file} is damaged: ${problem}. It was left as it is; mend it or restore a copy.`,
+  );
+}
+
+function isClient(entry: unknown): entry is ClientMetadata & { readonly client_id: string } {
+  return typeof entry === 'object' && entry !== null && 'client_id' in entry && typeof entry.client_id === 'string';
+}
+
+async function lock(lockFile: string, timeoutMilliseconds: number): Promise<() => Promise<void>> {
+  const deadline = Date.now() + timeoutMilliseconds;
+  for (;;) {
+    try {
+      const handle = await open(lockFile, 'wx', 0o600);
+      await handle.writeFile(`${process.pid}\n`);
+      await handle.close();
+      return () => rm(lockFile, { force: true });
+    } catch (cause) {
+      if (!isErrno(cause, 'EEXIST')) throw unreadable(lockFile, cause);
+      if (Date.now() >= deadline) {
+        throw new ClientRegistryError(
+          'ERR_CLIENT_REGISTRY_LOCKED',
+          `the client registry is locked by ${lockFile}; if no process is writing to it, remove that file`,
+        );
+      }
+      await sleep(20);
+    }
+  }
+}
+
+async function writeAtomically(file: string, text: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
+  const mode = await stat(file).then(
+    (found) => found.mode & 0o777,
+    () => 0o600,
+  );
+  try {
+    const handle = await open(temporary, 'wx', mode);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    await syncDirectory(dirname(file));
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw cause;
+  }
+}
+
+/** Makes the rename survive a power cut. Not every platform can open a directory; there the rename itself must do. */
+async function syncDirectory(directory: string): Promise<void> {
+  try {
+    const handle = await open(directory, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // Windows: EISDIR, EPERM.
+  }
+}
+
+function isErrno(cause: unknown, code: string): boolean {
+  return cause instanceof Error && 'code' in cause && cause.code === code;
+}

@@ -1,0 +1,39 @@
+import type { StateStore } from '../../state/store.js';
+import type { ClientMetadata } from './client.js';
+import type { ClientRegistry } from './registry.js';
+import { ClientRegistryError, clientExists } from './registry.js';
+
+/** Clients in a state store, such as Redis, so that every process sees a registration at once. */
+export function createStoredClientRegistry(store: StateStore): ClientRegistry {
+  const keyOf = (clientId: string): string => `client:${encodeURIComponent(clientId)}`;
+  return {
+    async find(clientId) {
+      const text = await store.get(keyOf(clientId));
+      return text === undefined ? undefined : read(text, clientId);
+    },
+    async add(client) {
+      if (!(await store.setIfAbsent(keyOf(client.client_id), JSON.stringify(client)))) throw clientExists();
+    },
+    async replace(client) {
+      await store.set(keyOf(client.client_id), JSON.stringify(client));
+    },
+    async remove(clientId) {
+      return (await store.take(keyOf(clientId))) !== undefined;
+    },
+  };
+}
+
+function read(text: string, clientId: string): ClientMetadata {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && 'client_id' in value && value.client_id === clientId) {
+      return value as ClientMetadata;
+    }
+  } catch {
+    // Reported below, with the entries that parse but hold something else.
+  }
+  throw new ClientRegistryError(
+    'ERR_CLIENT_REGISTRY_DAMAGED',
+    `the stored entry of client ${JSON.stringify(clientId)} is no client; remove or rewrite it`,
+  );
+}

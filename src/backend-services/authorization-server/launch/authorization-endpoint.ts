@@ -1,0 +1,95 @@
+import { parseScope } from '../../../scope/parse.js';
+import type { RegisteredClient } from '../clients/client.js';
+import type { ClientDirectory } from '../clients/directory.js';
+import type { Endpoint } from '../exchange.js';
+import type { Forward } from '../provider/forward.js';
+import type { RequestContext } from '../provider/request-context.js';
+import type { LaunchSettings, Settings } from '../settings.js';
+import { narrowScopes } from '../token/narrow-scopes.js';
+import { OAuthError } from '../wire/oauth-error.js';
+import type { LaunchRecords } from './records.js';
+
+/**
+ * The authorization endpoint: SMART App Launch 2.2, Obtain authorization code.
+ *
+ * The request is narrowed to what the client is registered for, then handed to oidc-provider, which checks the client,
+ * its redirect URI, PKCE and the rest. What is wrong with the scopes or the launch is left for it to report, because
+ * only a redirect URI that was checked may receive an error.
+ */
+export function createAuthorizationEndpoint(
+  settings: Settings,
+  launch: LaunchSettings,
+  directory: ClientDirectory,
+  records: LaunchRecords,
+  forward: Forward,
+): Endpoint {
+  return async ({ req, res, path, query }) => {
+    const params = new URLSearchParams(query);
+    // Resource indicators are not for the app to choose: the audience is the FHIR server.
+    params.delete('resource');
+    const context = await prepare(params, settings, launch, directory, records);
+    await forward(req, res, { method: 'GET', path: `${path}?${params.toString()}`, headers: ['cookie'] }, context);
+  };
+}
+
+/** Goes on with an authorization after the interaction page. */
+export function createResumeEndpoint(forward: Forward): Endpoint {
+  return async ({ req, res, path }) => {
+    await forward(req, res, { method: 'GET', path, headers: ['cookie'] }, {});
+  };
+}
+
+async function prepare(
+  params: URLSearchParams,
+  settings: Settings,
+  launch: LaunchSettings,
+  directory: ClientDirectory,
+  records: LaunchRecords,
+): Promise<RequestContext> {
+  const names = [...params.keys()];
+  if (new Set(names).size < names.length)
+    return { problem: new OAuthError('invalid_request', 'a parameter is repeated') };
+  const client = await directory.find(params.get('client_id') ?? '');
+  // oidc-provider tells the user.
+  if (client === undefined) return {};
+  try {
+    const scopes = await narrowScopes(params.get('scope') ?? undefined, client, 'authorization_code', settings);
+    await prepareLaunch(params, scopes, client, launch, records);
+    params.set('scope', scopes.join(' '));
+    // There is an interaction every time, because every launch has its own context; said so, offline_access is heard.
+    const prompt = params.get('prompt');
+    if (prompt !== 'none')
+      params.set('prompt', [...new Set([...(prompt ?? '').split(' '), 'consent'])].join(' ').trim());
+    // OpenID Connect only: without openid a nonce has no place to return in.
+    if (!scopes.includes('openid')) params.delete('nonce');
+    return { scopes };
+  } catch (cause) {
+    if (cause instanceof OAuthError) return { problem: cause };
+    throw cause;
+  }
+}
+
+/** SMART App Launch 2.2, EHR launch: `launch` in scope and parameter, or in neither. */
+async function prepareLaunch(
+  params: URLSearchParams,
+  scopes: readonly string[],
+  client: RegisteredClient,
+  launch: LaunchSettings,
+  records: LaunchRecords,
+): Promise<void> {
+  if (!scopes.some(isEhrLaunchScope)) {
+    params.delete('launch');
+    return;
+  }
+  const announced = await records.peek(params.get('launch') ?? '');
+  if (announced === undefined || (announced.clientId !== undefined && announced.clientId !== client.client_id)) {
+    throw new OAuthError('invalid_request', 'launch is missing, unknown or expired');
+  }
+  // A copy for this visit, so that a user who thinks for a while does not outlive the EHR's announcement.
+  params.set('launch', await records.announce(announced, launch.interactionLifetimeSeconds));
+}
+
+function isEhrLaunchScope(scope: string): boolean {
+  const parsed = parseScope(scope);
+  return parsed.kind === 'launch' && parsed.context === undefined;
+}

@@ -1,0 +1,200 @@
+import { hkdfSync } from 'node:crypto';
+import { Provider, errors } from 'oidc-provider';
+import type { Context, Token } from 'oidc-provider';
+import { intersectScopes } from '../../../scope/intersect.js';
+import type { ClientDirectory } from '../clients/directory.js';
+import { INTERACTION_PATH, PATHS } from '../endpoints.js';
+import type { LaunchRecords } from '../launch/records.js';
+import { contextClaims, contextParameters } from '../launch/records.js';
+import type { Settings } from '../settings.js';
+import { PAGE_HEADERS, errorPage } from '../wire/error-page.js';
+import { errorText } from '../wire/oauth-error.js';
+import { createAdapterFactory } from './adapter.js';
+import { requestContext } from './request-context.js';
+
+/** The OpenID Connect scopes; everything else is a scope of the FHIR server. */
+export const OIDC_SCOPES = ['openid', 'fhirUser', 'profile', 'offline_access'] as const;
+
+/** Seconds that an authorization code lives. RFC 6749 §4.1.2 recommends at most ten minutes; apps need seconds. */
+const CODE_LIFETIME_SECONDS = 60;
+const SESSION_LIFETIME_SECONDS = 8 * 3600;
+
+/** oidc-provider under SMART's profile. Everything that SMART does not use is switched off. */
+export function createProvider(settings: Settings, directory: ClientDirectory, records: LaunchRecords): Provider {
+  const { launch, fhirBaseUrl, signingKeys } = settings;
+  const [accessTokenKey] = signingKeys;
+  const grantLifetime = grantLifetimeSeconds(settings);
+  const provider = new Provider(settings.issuer, {
+    adapter: createAdapterFactory({
+      store: settings.store,
+      findClient: (clientId) => directory.find(clientId),
+      grantLifetimeSeconds: grantLifetime,
+    }),
+    jwks: { keys: signingKeys.map((key) => ({ ...key.privateJwk })) },
+    enabledJWA: {
+      clientAuthSigningAlgValues: ['RS384', 'ES384'],
+      idTokenSigningAlgValues: [settings.idTokenKey.alg],
+    },
+    clientDefaults: { id_token_signed_response_alg: settings.idTokenKey.alg },
+    clientAuthMethods: ['private_key_jwt', 'none'],
+    clockTolerance: settings.clockToleranceSeconds,
+    responseTypes: ['code'],
+    scopes: launch === undefined ? ['openid'] : [...OIDC_SCOPES],
+    claims: { openid: ['sub'], fhirUser: ['fhirUser'], profile: ['fhirUser'] },
+    subjectTypes: ['public'],
+    // SMART App Launch 2.2: all apps use PKCE; S256 is the only method that oidc-provider knows.
+    pkce: { required: () => true },
+    routes: { authorization: PATHS.authorization, token: PATHS.token, jwks: PATHS.jwks },
+    features: {
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      dPoP: { enabled: false },
+      // Introspection and revocation are served here: oidc-provider does neither for JWT access tokens.
+      introspection: { enabled: false },
+      revocation: { enabled: false },
+      registration: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      requestObjects: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      userinfo: { enabled: false },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: () => fhirBaseUrl,
+        getResourceServerInfo: (ctx: Context) => ({
+          scope: grantableScopes(ctx, fhirBaseUrl).join(' '),
+          audience: fhirBaseUrl,
+          accessTokenFormat: 'jwt',
+          jwt: { sign: { alg: accessTokenKey.alg, kid: accessTokenKey.kid } },
+        }),
+      },
+    },
+    extraParams: {
+      launch: null,
+      // SMART App Launch 2.2, Obtain authorization code: `aud` names the FHIR server that the app will send its token
+      // to. One that names another server may have been made up by that server.
+      aud: (_ctx: Context, value: string | undefined) => {
+        const problem = requestContext.getStore()?.problem;
+        if (problem?.error === 'invalid_scope') throw new errors.InvalidScope(problem.description);
+        if (problem !== undefined) throw new errors.InvalidRequest(problem.description);
+        if (value?.replace(/\/$/, '') !== fhirBaseUrl.replace(/\/$/, '')) {
+          throw new errors.InvalidRequest("aud must be this server's FHIR base URL");
+        }
+      },
+    },
+    interactions: {
+      url: (_ctx: Context, interaction: { uid: string }) => interactionUrl(settings.issuer, interaction.uid),
+    },
+    // Each launch has a context of its own, so no earlier grant answers for a new one.
+    loadExistingGrant: (ctx: Context) => {
+      const grantId = ctx.oidc.result?.consent?.grantId;
+      return grantId === undefined ? undefined : provider.Grant.find(grantId);
+    },
+    findAccount: (_ctx: Context, accountId: string, token?: Token) => ({
+      accountId,
+      claims: async () => {
+        const record = await records.find(token?.grantId);
+        return { sub: accountId, ...(record?.fhirUser === undefined ? {} : { fhirUser: record.fhirUser }) };
+      },
+    }),
+    extraTokenClaims: async (_ctx: Context, token: Token) => {
+      if (launch === undefined || token.grantId === undefined) return undefined;
+      await records.nameGrantOf(token.jti, token.grantId, token.expiration);
+      const record = await records.find(token.grantId);
+      return record === undefined ? undefined : contextClaims(record, launch);
+    },
+    // A code must not fail because the user meanwhile launched the same app in another tab.
+    expiresWithSession: () => false,
+    rotateRefreshToken: true,
+    cookies: {
+      keys: cookieKeys(settings),
+      long: { httpOnly: true, sameSite: 'lax', signed: true },
+      short: { httpOnly: true, sameSite: 'lax', signed: true },
+    },
+    ttl: {
+      AccessToken: launch?.accessTokenLifetimeSeconds ?? 60,
+      ClientCredentials: settings.accessTokenLifetimeSeconds,
+      AuthorizationCode: CODE_LIFETIME_SECONDS,
+      Grant: grantLifetime,
+      IdToken: launch?.accessTokenLifetimeSeconds ?? 300,
+      Interaction: launch?.interactionLifetimeSeconds ?? 60,
+      RefreshToken: launch?.refreshTokenLifetimeSeconds ?? 60,
+      Session: SESSION_LIFETIME_SECONDS,
+    },
+    renderError: (ctx: Context, out: { readonly error: string; readonly error_description?: string }) => {
+      for (const [name, value] of Object.entries(PAGE_HEADERS)) ctx.set(name, value);
+      ctx.body = errorPage(out.error, out.error_description ?? 'no details');
+    },
+  });
+
+  // The scheme is the issuer's, which the forwarded request says; nothing else of a proxy is believed.
+  provider.proxy = true;
+  provider.silent = true;
+  provider.on('error', (error) => {
+    settings.emit({ type: 'failure', endpoint: 'provider', error });
+  });
+  provider.on('server_error', (_ctx, error) => {
+    settings.emit({ type: 'failure', endpoint: 'provider', error });
+  });
+  provider.use(async (ctx, next) => {
+    // Which origin may read the answer was decided before; oidc-provider would open it to all.
+    const origin = ctx.res.getHeader('access-control-allow-origin');
+    await next();
+    ctx.remove('access-control-expose-headers');
+    if (origin === undefined) ctx.remove('access-control-allow-origin');
+    if (ctx.path === PATHS.token) await finishTokenResponse(ctx, records, settings);
+  });
+  return provider;
+}
+
+/** Seconds that anything which comes from one authorization can live. */
+export function grantLifetimeSeconds(settings: Pick<Settings, 'launch'>): number {
+  const { refreshTokenLifetimeSeconds = 60, accessTokenLifetimeSeconds = 60 } = settings.launch ?? {};
+  return Math.max(refreshTokenLifetimeSeconds, accessTokenLifetimeSeconds) + CODE_LIFETIME_SECONDS;
+}
+
+export function interactionUrl(issuer: string, uid: string): string {
+  return `${issuer.replace(/\/$/, '')}${INTERACTION_PATH}/${uid}`;
+}
+
+/**
+ * The scopes of the FHIR server that this request may carry. At the authorization endpoint and for client credentials
+ * that is what was narrowed before; for a code or a refresh token it is what the user granted, as far as the client is
+ * registered for it today.
+ */
+function grantableScopes(ctx: Context, fhirBaseUrl: string): readonly string[] {
+  const context = requestContext.getStore();
+  if (context?.scopes !== undefined) return context.scopes;
+  const granted = ctx.oidc.entities.Grant?.getResourceScope(fhirBaseUrl) ?? '';
+  const registered = context?.client?.registration.scope;
+  if (registered === undefined) return granted.split(' ');
+  return granted.split(' ').filter((scope) => intersectScopes(scope, registered)[0] === scope);
+}
+
+async function finishTokenResponse(ctx: Context, records: LaunchRecords, settings: Settings): Promise<void> {
+  // RFC 6749 §5.1; SMART App Launch 2.2, Obtain access token.
+  ctx.set('cache-control', 'no-store');
+  ctx.set('pragma', 'no-cache');
+  const { body } = ctx;
+  if (typeof body !== 'object' || body === null) return;
+  if ('error_description' in body && typeof body.error_description === 'string') {
+    ctx.body = { ...body, error_description: errorText(body.error_description) };
+  }
+  if (!('access_token' in body)) return;
+  const { Grant: grant, Client: client } = ctx.oidc.entities;
+  const record = await records.find(grant?.jti);
+  if (record !== undefined) ctx.body = { ...contextParameters(record), ...body };
+  settings.emit({
+    type: 'token-issued',
+    clientId: client?.clientId ?? '',
+    grantType: ctx.oidc.params['grant_type'] ?? '',
+    scope: 'scope' in body && typeof body.scope === 'string' ? body.scope : '',
+  });
+}
+
+/** Derived from the server's own keys, so that several processes agree on them without another secret to configure. */
+function cookieKeys(settings: Settings): string[] {
+  return settings.signingKeys.map(({ privateJwk }) => {
+    const bytes = hkdfSync('sha256', String(privateJwk['d']), settings.issuer, 'smart-fhir-authz cookie keys', 32);
+    return Buffer.from(bytes).toString('base64url');
+  });
+}

@@ -1,0 +1,82 @@
+import { intersectScopes } from '../../../scope/intersect.js';
+import { parseScope } from '../../../scope/parse.js';
+import type { RegisteredClient } from '../clients/client.js';
+import type { Settings } from '../settings.js';
+import { OAuthError } from '../wire/oauth-error.js';
+
+/** More scopes than anybody asks for; each costs a comparison with each registered one. */
+const MAX_SCOPES = 500;
+
+/** Scopes that speak of a user at a browser, whom a backend service does not have. */
+const USER_SCOPES: ReadonlySet<string> = new Set(['openid', 'profile', 'fhirUser', 'offline_access', 'online_access']);
+
+/** Granted nowhere: a session that ends with the browser's is not kept here, and saying so is better than pretending. */
+const UNSUPPORTED: ReadonlySet<string> = new Set(['online_access']);
+
+/**
+ * The scopes a client is granted: what it asked for, within what it was registered for, within what the grant can carry,
+ * within the host's own policy. Never more than was asked for.
+ *
+ * SMART Backend Services: "… SHALL be limited to the pre-authorized scopes". RFC 6749 §3.3: whatever is granted
+ * differently from the request is named in the answer.
+ *
+ * @throws OAuthError `invalid_scope` when nothing is left
+ */
+export async function narrowScopes(
+  requested: string | undefined,
+  client: RegisteredClient,
+  grantType: 'client_credentials' | 'authorization_code',
+  settings: Pick<Settings, 'invalidScopes' | 'narrowScopes' | 'emit'>,
+): Promise<readonly string[]> {
+  // RFC 6749 §3.3 leaves a default or a refusal; a default would grant what nobody asked for.
+  if (requested === undefined) throw new OAuthError('invalid_scope', 'scope is required');
+  const tokens = requested.split(' ').filter((token) => token !== '');
+  if (tokens.length > MAX_SCOPES) throw new OAuthError('invalid_scope', `more than ${MAX_SCOPES} scopes`);
+  if (!tokens.every((token) => /^[!#-[\]-~]+$/.test(token))) {
+    throw new OAuthError('invalid_scope', 'scope holds characters that are not allowed');
+  }
+  if (settings.invalidScopes === 'reject') {
+    const invalid = tokens.find((token) => parseScope(token).kind === 'invalid');
+    if (invalid !== undefined) throw new OAuthError('invalid_scope', `${invalid} is no scope`);
+  }
+
+  const carried = tokens.filter(
+    (token) => !UNSUPPORTED.has(token) && (grantType === 'authorization_code' || !needsUser(token)),
+  );
+  const registered = intersectScopes(carried.join(' '), client.scope);
+  const granted = await applyPolicy(registered, client, grantType, settings);
+  if (granted.length === 0) throw new OAuthError('invalid_scope', 'none of the requested scopes can be granted');
+
+  const given = granted.join(' ');
+  if (given !== tokens.join(' ')) {
+    settings.emit({ type: 'scope-narrowed', clientId: client.client_id, requested: tokens.join(' '), granted: given });
+  }
+  return granted;
+}
+
+async function applyPolicy(
+  scopes: readonly string[],
+  client: RegisteredClient,
+  grantType: 'client_credentials' | 'authorization_code',
+  settings: Pick<Settings, 'narrowScopes'>,
+): Promise<readonly string[]> {
+  if (settings.narrowScopes === undefined || scopes.length === 0) return scopes;
+  const chosen = await settings.narrowScopes({ client, scopes, grantType });
+  // Intersected once more: a policy that errs can take away, never add.
+  return intersectScopes(chosen.join(' '), scopes.join(' '));
+}
+
+/** SMART Backend Services has no user and no patient in context: `user/`, `patient/`, `launch` and OpenID scopes. */
+function needsUser(token: string): boolean {
+  const scope = parseScope(token);
+  switch (scope.kind) {
+    case 'resource':
+      return scope.level !== 'system';
+    case 'launch':
+      return true;
+    case 'other':
+      return USER_SCOPES.has(token);
+    case 'invalid':
+      return false;
+  }
+}

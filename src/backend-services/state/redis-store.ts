@@ -1,0 +1,78 @@
+import type { StateStore } from './store.js';
+import { StateStoreError, lifetimeMilliseconds } from './store.js';
+
+/**
+ * The commands that the store sends. An `ioredis` client or cluster is one; so is anything that sends `call` on as it
+ * is. Written as a shape, so that the package needs no Redis client of its own.
+ */
+export interface RedisCommands {
+  call(command: string, ...args: (string | number)[]): Promise<unknown>;
+}
+
+export interface RedisStoreOptions {
+  /** Put before every key, so that several servers can share one Redis. Default: `smart:`. */
+  readonly keyPrefix?: string;
+}
+
+/**
+ * State in Redis, for more than one process. Needs Redis 6.2 or later (`GETDEL`).
+ *
+ * Each call is one command, so Redis itself makes it atomic: `SET … NX PX` for {@link StateStore.setIfAbsent},
+ * `GETDEL` for {@link StateStore.take}. Use a Redis that does not evict (`maxmemory-policy noeviction`): an evicted
+ * assertion id could be used again. The caller opens and closes the connection.
+ *
+ * @example
+ * ```ts
+ * import { Redis } from 'ioredis';
+ * const store = createRedisStore(new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1 }));
+ * ```
+ */
+export function createRedisStore(redis: RedisCommands, options: RedisStoreOptions = {}): StateStore {
+  const prefix = options.keyPrefix ?? 'smart:';
+
+  async function command(name: string, key: string, ...args: (string | number)[]): Promise<unknown> {
+    try {
+      return await redis.call(name, prefix + key, ...args);
+    } catch (cause) {
+      // The key may hold a hash of a token, never a token; even so it stays out of the message.
+      throw new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', `Redis did not answer ${name}`, { cause });
+    }
+  }
+
+  function expiry(expiresInSeconds: number | undefined): (string | number)[] {
+    const lifetime = lifetimeMilliseconds(expiresInSeconds);
+    return lifetime === undefined ? [] : ['PX', lifetime];
+  }
+
+  return {
+    async get(key) {
+      return text(await command('GET', key));
+    },
+    async set(key, value, expiresInSeconds) {
+      acknowledged(await command('SET', key, value, ...expiry(expiresInSeconds)));
+    },
+    async setIfAbsent(key, value, expiresInSeconds) {
+      const answer = await command('SET', key, value, 'NX', ...expiry(expiresInSeconds));
+      // Redis answers nil where the key exists. Whatever is neither is no permission.
+      if (answer === null) return false;
+      acknowledged(answer);
+      return true;
+    },
+    async take(key) {
+      return text(await command('GETDEL', key));
+    },
+    async delete(key) {
+      await command('DEL', key);
+    },
+  };
+}
+
+function text(answer: unknown): string | undefined {
+  if (answer === null) return undefined;
+  if (typeof answer === 'string') return answer;
+  throw new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', 'Redis gave an unexpected answer');
+}
+
+function acknowledged(answer: unknown): void {
+  if (answer !== 'OK') throw new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', 'Redis gave an unexpected answer');
+}

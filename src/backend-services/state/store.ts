@@ -1,0 +1,56 @@
+/**
+ * Where the authorization server keeps what must outlive one request: used assertion ids, sessions, codes, grants,
+ * launches, registered clients, cached answers.
+ *
+ * Small on purpose, so that a store of one's own is an hour's work. Two calls carry the security: `setIfAbsent` and
+ * `take` must be **one atomic operation of the store** each. A store that reads first and writes afterwards lets
+ * parallel replays through.
+ *
+ * Keys are printable ASCII, below 256 characters; the part before the first colon is a namespace. Values are text.
+ * A call that fails rejects; callers then refuse, they never assume an answer.
+ */
+export interface StateStore {
+  /** The value, or undefined when there is none or it has expired. */
+  get(key: string): Promise<string | undefined>;
+
+  /**
+   * Stores a value, in place of an earlier one.
+   *
+   * @param expiresInSeconds - Seconds from now, more than 0, fractions allowed; without it the value stays.
+   */
+  set(key: string, value: string, expiresInSeconds?: number): Promise<void>;
+
+  /**
+   * Stores a value where there is none, atomically: of any number of parallel callers, in any number of processes,
+   * exactly one receives `true`.
+   *
+   * @param expiresInSeconds - As in {@link StateStore.set}.
+   */
+  setIfAbsent(key: string, value: string, expiresInSeconds?: number): Promise<boolean>;
+
+  /** Removes a value and returns it, atomically: of any number of parallel callers exactly one receives it. */
+  take(key: string): Promise<string | undefined>;
+
+  /** Removes a value; nothing happens when there is none. */
+  delete(key: string): Promise<void>;
+}
+
+/** A store that cannot do what it was asked; the caller refuses the request. */
+export class StateStoreError extends Error {
+  readonly code: 'ERR_STATE_STORE_FULL' | 'ERR_STATE_STORE_UNAVAILABLE';
+
+  constructor(code: StateStoreError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StateStoreError';
+    this.code = code;
+  }
+}
+
+/** @internal Guards every store against a lifetime that would mean "forever" or "already gone" by accident. */
+export function lifetimeMilliseconds(expiresInSeconds: number | undefined): number | undefined {
+  if (expiresInSeconds === undefined) return undefined;
+  if (!Number.isFinite(expiresInSeconds) || expiresInSeconds <= 0) {
+    throw new TypeError('expiresInSeconds must be a finite number greater than 0');
+  }
+  return Math.ceil(expiresInSeconds * 1000);
+}

@@ -1,0 +1,309 @@
+import { readFileSync } from 'node:fs';
+import { createServer as createTlsServer } from 'node:https';
+import { expect } from 'chai';
+import { useFakeTimers } from 'sinon';
+import type { SinonFakeTimers } from 'sinon';
+import { fetchKeySet } from '../../../src/backend-services/authorization-server/wire/fetch-key-set.js';
+import { isLoopbackHost, isPublicAddress } from '../../../src/backend-services/authorization-server/wire/addresses.js';
+import { thrown } from '../thrown.js';
+import { key } from './keys.js';
+import type { KeySetHost } from './key-set-host.js';
+import { startKeySetHost } from './key-set-host.js';
+import type { RunningServer, ServerOverrides } from './running-server.js';
+import { close, listen, runServer } from './running-server.js';
+import { expectInvalidClient, expectToken, requestToken } from './token-request.js';
+
+const one = key('one', 'RS384');
+const two = key('two');
+const clientId = 'remote';
+const scope = 'system/Patient.rs';
+
+describe("clients' published key sets", () => {
+  let host: KeySetHost;
+  let as: RunningServer | undefined;
+  let clock: SinonFakeTimers | undefined;
+
+  beforeEach(async () => {
+    host = await startKeySetHost(one);
+  });
+  afterEach(async () => {
+    clock?.restore();
+    clock = undefined;
+    await as?.close();
+    as = undefined;
+    await host.close();
+  });
+
+  async function run(overrides: ServerOverrides = {}): Promise<RunningServer> {
+    as = await runServer([{ client_id: clientId, jwks_uri: host.url, scope }], overrides);
+    return as;
+  }
+  /** Only the clock is moved; timers and sockets stay real. */
+  function moveClock(seconds: number): void {
+    clock ??= useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    clock.setSystemTime(Date.now() + seconds * 1000);
+  }
+
+  it('A3: keys of unknown kind and malformed ones are passed over', async () => {
+    host.publish([
+      { kty: 'XYZ', kid: 'x' },
+      null,
+      7,
+      'key',
+      [],
+      {},
+      { kty: 'RSA', kid: 'r' },
+      { kty: 'EC', crv: 'P-384', kid: 'e', x: 'AA', y: 'AA' },
+      one.jwk,
+    ]);
+    expectToken(await requestToken(await run(), { key: one, clientId }));
+  });
+
+  it('A3: a key that the set itself publishes with its private half is passed over, and so is a known one', async () => {
+    host.publish([one.privateJwk]);
+    expectInvalidClient(await requestToken(await run(), { key: one, clientId }));
+  });
+
+  it('A22: the fetch asks for application/json', async () => {
+    expectToken(await requestToken(await run(), { key: one, clientId }));
+    expect(host.fetches.map((headers) => headers.accept)).to.deep.equal(['application/json']);
+    expect(host.fetches[0]).not.to.have.property('cookie');
+  });
+
+  it('A22: a set is kept for its max-age and no longer', async () => {
+    const server = await run();
+    host.publish([one.jwk], { 'cache-control': 'public, max-age=60' });
+    moveClock(0);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    moveClock(59);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    expect(host.fetches).to.have.length(1);
+    moveClock(2);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    expect(host.fetches).to.have.length(2);
+  });
+
+  const keeping: [string, Record<string, string>, number, boolean][] = [
+    ['no-store', { 'cache-control': 'no-store' }, 0, false],
+    ['no-cache', { 'cache-control': 'no-cache, max-age=600' }, 0, false],
+    ['max-age=0', { 'cache-control': 'max-age=0' }, 0, false],
+    ['a broken max-age', { 'cache-control': 'max-age=soon' }, 0, false],
+    ['an Age that uses max-age up', { 'cache-control': 'max-age=60', age: '60' }, 0, false],
+    ['an Age that uses half of it up', { 'cache-control': 'max-age=60', age: '30' }, 29, true],
+    ['an Age that uses half of it up, later', { 'cache-control': 'max-age=60', age: '30' }, 31, false],
+    ['Expires in the past', { expires: 'Thu, 01 Jan 1970 00:00:00 GMT' }, 0, false],
+    ['a broken Expires', { expires: '0' }, 0, false],
+    ['nothing at all, within five minutes', {}, 299, true],
+    ['nothing at all, after five minutes', {}, 301, false],
+    ['a day, within an hour', { 'cache-control': 'max-age=86400' }, 3599, true],
+    ['a day, after an hour', { 'cache-control': 'max-age=86400' }, 3601, false],
+  ];
+  for (const [what, headers, seconds, kept] of keeping) {
+    it(`A22: ${kept ? 'kept' : 'fetched again'} after ${what}`, async () => {
+      const server = await run();
+      host.publish([one.jwk], headers);
+      moveClock(0);
+      expectToken(await requestToken(server, { key: one, clientId }));
+      moveClock(seconds);
+      expectToken(await requestToken(server, { key: one, clientId }));
+      expect(host.fetches).to.have.length(kept ? 1 : 2);
+    });
+  }
+
+  it('A23: a rotated key is found by one fetch', async () => {
+    const server = await run();
+    expectToken(await requestToken(server, { key: one, clientId }));
+    host.publish([two.jwk]);
+    expectToken(await requestToken(server, { key: two, clientId }));
+    expect(host.fetches).to.have.length(2);
+    expectInvalidClient(await requestToken(server, { key: one, clientId }));
+  });
+
+  it('A23: an unknown kid causes one fetch, then none until the cooldown is over', async () => {
+    const server = await run();
+    moveClock(0);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    for (let at = 0; at < 5; at += 1) {
+      expectInvalidClient(
+        await requestToken(server, { key: one, clientId, assert: { header: { kid: `unknown-${at}` } } }),
+      );
+    }
+    expect(host.fetches).to.have.length(2);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    moveClock(31);
+    expectInvalidClient(await requestToken(server, { key: one, clientId, assert: { header: { kid: 'unknown' } } }));
+    expect(host.fetches).to.have.length(3);
+  });
+
+  it('A23: a fetch that fails refuses the client, and so does a set that has expired while its server is down', async () => {
+    const server = await run({ keySetFetch: { retryAfterFailureSeconds: 0 } });
+    host.publish([one.jwk], { 'cache-control': 'max-age=60' });
+    moveClock(0);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    host.answer = (response) => {
+      response.writeHead(503);
+      response.end();
+    };
+    expectToken(await requestToken(server, { key: one, clientId }));
+    moveClock(61);
+    expectInvalidClient(await requestToken(server, { key: one, clientId }));
+    host.publish([one.jwk]);
+    expectToken(await requestToken(server, { key: one, clientId }));
+  });
+
+  it('A23: a failed fetch is not repeated at once', async () => {
+    const server = await run();
+    moveClock(0);
+    host.answer = (response) => {
+      response.writeHead(500);
+      response.end();
+    };
+    for (let at = 0; at < 5; at += 1) expectInvalidClient(await requestToken(server, { key: one, clientId }));
+    expect(host.fetches).to.have.length(1);
+    host.publish([one.jwk]);
+    moveClock(6);
+    expectToken(await requestToken(server, { key: one, clientId }));
+  });
+
+  it('A23: parallel requests share one fetch', async () => {
+    const server = await run();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => requestToken(server, { key: one, clientId })));
+    answers.forEach(expectToken);
+    expect(host.fetches).to.have.length(1);
+  });
+
+  const failing: [string, (host: KeySetHost) => void, string][] = [
+    ['is no JSON', (h) => (h.answer = (res) => res.end('<html>')), 'key-set-unavailable'],
+    ['is no set', (h) => (h.answer = (res) => res.end('{"keys":7}')), 'key-set-unavailable'],
+    ['is null', (h) => (h.answer = (res) => res.end('null')), 'key-set-unavailable'],
+    ['has 101 keys', (h) => { h.publish(Array.from({ length: 101 }, () => one.jwk)); }, 'key-set-unavailable'],
+    [
+      'is larger than the bound',
+      (h) => (h.answer = (res) => res.end(`{"keys":[],"x":"${'x'.repeat(300_000)}"}`)),
+      'key-set-unavailable',
+    ],
+    [
+      'says it is larger',
+      (h) =>
+        (h.answer = (res) => {
+          res.writeHead(200, { 'content-length': '10000000' });
+          res.write('{');
+        }),
+      'key-set-unavailable',
+    ],
+    [
+      'is 404',
+      (h) =>
+        (h.answer = (res) => {
+          res.writeHead(404);
+          res.end(JSON.stringify({ keys: [one.jwk] }));
+        }),
+      'key-set-unavailable',
+    ],
+    [
+      'is 304',
+      (h) =>
+        (h.answer = (res) => {
+          res.writeHead(304);
+          res.end();
+        }),
+      'key-set-unavailable',
+    ],
+    [
+      'breaks off',
+      (h) =>
+        (h.answer = (res) => {
+          res.writeHead(200, { 'content-length': '100' });
+          res.write('{"keys":');
+          res.destroy();
+        }),
+      'key-set-unavailable',
+    ],
+    ['never ends', (h) => (h.answer = (res) => res.write('{"keys":')), 'key-set-unavailable'],
+    ['never begins', (h) => (h.answer = () => undefined), 'key-set-unavailable'],
+    ['is empty', (h) => { h.publish([]); }, 'key-not-found'],
+  ];
+  for (const [what, prepare, reason] of failing) {
+    it(`A23: fails closed when the set ${what}`, async () => {
+      const server = await run({ keySetFetch: { timeoutMilliseconds: 200 } });
+      prepare(host);
+      expectInvalidClient(await requestToken(server, { key: one, clientId }));
+      expect(server.refusals()).to.deep.equal([reason]);
+    });
+  }
+
+  it('A2: without the loopback option a key set on this machine is never fetched', async () => {
+    const policy = {
+      timeoutMilliseconds: 1000,
+      maxBytes: 1000,
+      allowInsecureLoopback: false,
+      allowedPrivateHosts: new Set<string>(),
+      ca: undefined,
+    };
+    const secure = (url: string): string => url.replace('http:', 'https:');
+    expect(await thrown(() => fetchKeySet(host.url, policy))).to.include({ problem: 'url' });
+    expect(await thrown(() => fetchKeySet(secure(host.url), policy))).to.include({ problem: 'private-address' });
+    // A name is looked up, and what it leads to is judged.
+    const named = secure(host.url).replace('127.0.0.1', 'localhost');
+    expect(await thrown(() => fetchKeySet(named, policy))).to.include({ problem: 'private-address' });
+    expect(host.fetches).to.have.length(0);
+  });
+
+  it('A2: over TLS the certificate is checked, against the configured authorities', async () => {
+    const pem = (name: string): string => readFileSync(new URL(`../data/tls/${name}`, import.meta.url), 'utf8');
+    const tls = createTlsServer({ key: pem('localhost-key.pem'), cert: pem('localhost-cert.pem') }, (_req, res) => {
+      res.end(JSON.stringify({ keys: [one.jwk] }));
+    });
+    const url = `${(await listen(tls)).replace('http:', 'https:').replace('127.0.0.1', 'localhost')}/jwks.json`;
+    const policy = {
+      timeoutMilliseconds: 2000,
+      maxBytes: 10_000,
+      allowInsecureLoopback: false,
+      // A private network's own host: its address passes, its certificate still has to.
+      allowedPrivateHosts: new Set(['localhost']),
+      ca: undefined,
+    };
+    expect(await thrown(() => fetchKeySet(url, policy))).to.include({ problem: 'network' });
+    const { body } = await fetchKeySet(url, { ...policy, ca: pem('localhost-cert.pem') });
+    expect(body).to.have.property('keys');
+    await close(tls);
+  });
+
+  const addresses: [string, boolean][] = [
+    ['8.8.8.8', true],
+    ['1.1.1.1', true],
+    ['2606:4700:4700::1111', true],
+    ['10.1.2.3', false],
+    ['100.64.0.1', false],
+    ['127.0.0.1', false],
+    ['169.254.169.254', false],
+    ['172.31.255.255', false],
+    ['172.32.0.1', true],
+    ['192.168.0.1', false],
+    ['198.18.0.1', false],
+    ['224.0.0.1', false],
+    ['255.255.255.255', false],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['::1', false],
+    ['::ffff:8.8.8.8', false],
+    ['::ffff:127.0.0.1', false],
+    ['64:ff9b::7f00:1', false],
+    ['2002:7f00:1::', false],
+    ['2001:0:1::', false],
+    ['fe80::1', false],
+    ['fd00::1', false],
+    ['ff02::1', false],
+    ['not an address', false],
+  ];
+  for (const [address, isPublic] of addresses) {
+    it(`A2: ${address} is ${isPublic ? '' : 'not '}on the public internet`, () => {
+      expect(isPublicAddress(address)).to.equal(isPublic);
+    });
+  }
+
+  it('A2: a loopback host is one by itself, not by its name', () => {
+    expect(['localhost', '127.0.0.1', '127.1.2.3', '[::1]'].every(isLoopbackHost)).to.equal(true);
+    expect(['localhost.example', '127.0.0.1.example', '[::2]', '10.0.0.1', ''].some(isLoopbackHost)).to.equal(false);
+  });
+});
