@@ -5,6 +5,7 @@ import type { GeneratedKey } from '../../src/backend-services/keys/generate.js';
 // Made once a run: an RSA key takes a good part of a second.
 let rsa: Promise<GeneratedKey> | undefined;
 let ec: Promise<GeneratedKey> | undefined;
+let unfit: UnfitKey[] | undefined;
 
 export function rsaKey(): Promise<GeneratedKey> {
   rsa ??= generateSigningKey({ alg: 'RS384', modulusLength: 2048 });
@@ -16,8 +17,20 @@ export function ecKey(): Promise<GeneratedKey> {
   return ec;
 }
 
+interface UnfitKey {
+  readonly name: string;
+  readonly code: string;
+  readonly privatePem: string;
+  readonly publicPem: string;
+}
+
 /** Keys that SMART has no use for, each as private and public PEM. */
-export function unfitKeys(): { name: string; code: string; privatePem: string; publicPem: string }[] {
+export function unfitKeys(): readonly UnfitKey[] {
+  unfit ??= makeUnfitKeys();
+  return unfit;
+}
+
+function makeUnfitKeys(): UnfitKey[] {
   const pairs = [
     ['RSA of 1024 bits', 'ERR_KEY_TOO_WEAK', generateKeyPairSync('rsa', { modulusLength: 1024 })],
     [

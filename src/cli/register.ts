@@ -1,0 +1,93 @@
+import { checkClient } from '../backend-services/authorization-server/clients/check-client.js';
+import { createJsonFileClientRegistry } from '../backend-services/authorization-server/clients/json-file-registry.js';
+import { createJwks } from '../backend-services/keys/publish.js';
+import { readKeys } from '../backend-services/keys/read.js';
+import type { Arguments } from './arguments.js';
+import type { Command, CommandIo } from './command.js';
+import { EXIT } from './exit-code.js';
+import { UsageError } from './failure.js';
+import { readText } from './files.js';
+import { printJson } from './print.js';
+
+export const register: Command = {
+  name: 'register',
+  summary: 'register a client with its public keys and scopes',
+  help: `Usage: smart-fhir-authz register --registry FILE --scope SCOPES (--jwks FILE | --jwks-uri URL) [options]
+
+Adds a client to the authorization server's registry, a JSON file [{"client_id", "jwks" |
+"jwks_uri", "scope"}], and prints its client_id. The file is locked, written beside its place and
+renamed into it: a server that reads it sees the old list or the new one. A damaged file is
+reported and left alone.
+
+Options:
+  --registry FILE      the registry; made if there is none
+  --scope "SCOPES"     what the client may be granted at most: "system/Patient.rs
+                       system/Immunization.cruds"
+  --jwks FILE          the client's public keys: a JSON Web Key Set, a JSON Web Key or PEM; - is
+                       standard input
+  --jwks-uri URL       where the client publishes its keys (https)
+  --client-id ID       default: a new UUID
+  --name NAME          the client's name, for people
+  --kid rfc7638|pem-sha256
+                       for keys without an id; default rfc7638
+  --replace            replace the client of that id
+  --allow-published-key THUMBPRINT
+                       accept a key whose private half is published, for a conformance test;
+                       repeatable
+  --allow-insecure-loopback
+                       accept an http: JWKS URL on this machine, for development
+  --json               print the registered client as JSON
+
+Examples:
+  smart-fhir-authz register --registry clients.json --jwks client.jwks.json --scope "system/Patient.rs"
+  smart-fhir-authz register --registry clients.json --jwks-uri https://app.example/jwks.json \\
+    --scope "system/Patient.rs system/Immunization.cruds" --name "Immunization gateway"
+`,
+  options: {
+    registry: { type: 'string' },
+    scope: { type: 'string' },
+    jwks: { type: 'string' },
+    'jwks-uri': { type: 'string' },
+    'client-id': { type: 'string' },
+    name: { type: 'string' },
+    kid: { type: 'string' },
+    replace: { type: 'boolean' },
+    'allow-published-key': { type: 'string', multiple: true },
+    'allow-insecure-loopback': { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
+  operands: { min: 0, max: 0, name: '' },
+
+  async run(args, io) {
+    const registry = createJsonFileClientRegistry(args.needed('registry'));
+    const deny = { allowPublishedKeys: args.list('allow-published-key') };
+    const clientId = args.text('client-id');
+    const name = args.text('name');
+    const client = checkClient(
+      {
+        ...(clientId !== undefined && { client_id: clientId }),
+        ...(name !== undefined && { client_name: name }),
+        ...(await keysOf(args, io, deny)),
+        scope: args.needed('scope'),
+      },
+      { keys: deny, allowInsecureLoopback: args.flag('allow-insecure-loopback'), allowedPrivateHosts: new Set() },
+    );
+    await (args.flag('replace') ? registry.replace(client) : registry.add(client));
+    if (args.flag('json')) printJson(client, io);
+    else io.stdout(`${client.client_id}\n`);
+    return EXIT.ok;
+  },
+};
+
+async function keysOf(
+  args: Arguments,
+  io: CommandIo,
+  deny: { readonly allowPublishedKeys: readonly string[] | undefined },
+): Promise<Record<string, unknown>> {
+  const file = args.text('jwks');
+  const uri = args.text('jwks-uri');
+  if ((file === undefined) === (uri === undefined)) throw new UsageError('one of --jwks and --jwks-uri is needed');
+  if (file === undefined) return { jwks_uri: uri };
+  const kidRule = args.oneOf('kid', ['rfc7638', 'pem-sha256']);
+  return { jwks: createJwks(readKeys(await readText(file, io)), { ...deny, kidRule }) };
+}
