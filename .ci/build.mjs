@@ -1,14 +1,28 @@
-// Builds dist/esm and dist/cjs with two plain tsc passes.
-import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+// Builds dist/esm and dist/cjs with two plain tsc passes, side by side.
+import { spawn } from 'node:child_process';
+import { chmodSync, existsSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
 
-rmSync(`${root}dist`, { recursive: true, force: true });
-for (const shape of ['esm', 'cjs']) {
-  execFileSync(process.execPath, [tsc, '-p', `.ci/tsconfig.${shape}.json`], { cwd: root, stdio: 'inherit' });
+function compile(shape) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [tsc, '-p', `.ci/tsconfig.${shape}.json`], { cwd: root, stdio: 'inherit' });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code === 0) resolve();
+      else reject(new Error(`tsc -p .ci/tsconfig.${shape}.json failed (${code ?? 'signal'})`));
+    });
+  });
 }
+
+rmSync(`${root}dist`, { recursive: true, force: true });
+const failed = (await Promise.allSettled(['esm', 'cjs'].map(compile))).filter(({ status }) => status === 'rejected');
+for (const { reason } of failed) process.stderr.write(`${reason.message}\n`);
+if (failed.length > 0) process.exit(1);
+
 // The package is "type": "module"; this marker makes Node read dist/cjs as CommonJS.
 writeFileSync(`${root}dist/cjs/package.json`, '{"type":"commonjs"}\n');
+// npm makes the commands of an installed package executable; this does it for a checkout.
+if (existsSync(`${root}dist/esm/cli/main.js`)) chmodSync(`${root}dist/esm/cli/main.js`, 0o755);

@@ -6,7 +6,11 @@ import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const compat = new FlatCompat({ baseDirectory: root, recommendedConfig: js.configs.recommended, allConfig: js.configs.all });
+const compat = new FlatCompat({
+  baseDirectory: root,
+  recommendedConfig: js.configs.recommended,
+  allConfig: js.configs.all,
+});
 const rules = JSON.parse(readFileSync(`${root}.eslintrc.json`, 'utf8'));
 
 export default [
