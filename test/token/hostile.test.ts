@@ -104,7 +104,7 @@ describe('token/verifier: hostile tokens', () => {
         fc.asyncProperty(anything, async (token) => {
           accepted += (await judge(verifier, token)) ? 1 : 0;
         }),
-        { numRuns: 400 },
+        { numRuns: 1000 },
       );
       expect(accepted, 'the generator reaches good tokens too').to.be.above(0);
       await new Promise((resolve) => setImmediate(resolve));

@@ -267,6 +267,14 @@ describe('token/introspection: the word of the issuer (RFC 7662)', () => {
       expect(claims).not.to.have.property('active');
     });
 
+    it('hole-19: an answer without scopes leaves those of the token', async () => {
+      active({ sub: 'someone' });
+      const { claims } = await make({}, { scopeClaim: 'scp' }).verify(
+        mint({ claims: { scp: ['launch'], scope: 'openid' } }),
+      );
+      expect(claims).to.deep.include({ scp: ['launch'], scope: 'openid' });
+    });
+
     it('hole-19: a narrower scope in the answer displaces the scopes of the token, under whatever name', async () => {
       active({ scope: 'openid' });
       const read = async (scopeClaim: string | undefined, claims: Record<string, unknown>): Promise<unknown> =>

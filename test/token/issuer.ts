@@ -89,7 +89,7 @@ export interface Reply {
   readonly status?: number;
   readonly type?: string;
   readonly headers?: Record<string, string>;
-  /** An object is sent as JSON. */
+  /** Strings and bytes are sent as they are, anything else as JSON. */
   readonly body?: unknown;
   readonly delayMs?: number;
   /** `hangup`: the connection is cut. `silence`: nothing ever comes. `drip`: a header, then bytes without end. */
@@ -179,7 +179,7 @@ function answer(reply: Reply, response: ServerResponse): void {
   } else if (fault === undefined) {
     setTimeout(() => {
       response.writeHead(status, { 'content-type': type, ...headers });
-      response.end(typeof body === 'string' ? body : JSON.stringify(body));
+      response.end(typeof body === 'string' || body instanceof Uint8Array ? body : JSON.stringify(body));
     }, delayMs);
   }
 }

@@ -285,7 +285,11 @@ describe('token/jwks: the keys of the issuer', () => {
       ['a permanent redirect', { status: 308, headers: { location: '/elsewhere' } }, 'status'],
       ['HTML', { body: '<html/>' }, 'not-json'],
       ['an empty body', { body: '' }, 'not-json'],
-      ['invalid UTF-8', { body: Buffer.from([0x22, 0xff, 0x22]).toString('latin1') + '\ufffd' }, 'not-json'],
+      [
+        'invalid UTF-8',
+        { body: Buffer.concat([Buffer.from('{"keys":[],"x":"'), Buffer.from([0xff]), Buffer.from('"}')]) },
+        'not-json',
+      ],
       ['null', { body: 'null' }, 'not-a-key-set'],
       ['a list', { body: [edA.jwk({ kid: 'a' })] }, 'not-a-key-set'],
       ['no keys', { body: {} }, 'not-a-key-set'],
@@ -305,6 +309,11 @@ describe('token/jwks: the keys of the issuer', () => {
         expect(issuer.count('/elsewhere')).to.equal(0);
       });
     }
+
+    it('as many keys as maxKeys are not too many', async () => {
+      issuer.publish(...Array.from({ length: 99 }, () => ({})), edA.jwk({ kid: 'a' }));
+      expect(await codeOf(make().verify(token('a', edA)))).to.equal(undefined);
+    });
 
     it('a body without end is cut off at maxBytes, long before the timeout', async () => {
       issuer.jwks = { fault: 'drip' };

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createTokenVerifier, type TokenVerifier, type TokenVerifierOptions } from '../../src/token/verifier.js';
-import { AUDIENCE, ISSUER, Issuer, codeOf, edA, encode, goodClaims, mint, newEd, seconds } from './issuer.js';
+import { AUDIENCE, ISSUER, Issuer, codeOf, edA, encode, goodClaims, mint, newEd, rsaA, seconds } from './issuer.js';
 
 describe('token/jwt: proofs that are used again', () => {
   let issuer: Issuer;
@@ -87,6 +87,16 @@ describe('token/jwt: proofs that are used again', () => {
     expect((await verifier.verify(token)).claims).to.equal(claims);
     expect(issuer.count('/jwks')).to.equal(2);
     issuer.publish(edA.jwk({ kid: 'a', use: 'enc' }));
+    now += 600_000;
+    expect(await codeOf(verifier.verify(token))).to.equal('ERR_TOKEN_KEY');
+  });
+
+  it('a proof is dropped when its key is bound to another algorithm', async () => {
+    issuer.publish({ ...rsaA.jwk({ kid: 'a' }), alg: undefined });
+    const token = mint({ claims: { exp: seconds(now) + 86_400 } });
+    const verifier = make();
+    await verifier.verify(token);
+    issuer.publish(rsaA.jwk({ kid: 'a', alg: 'PS256' }));
     now += 600_000;
     expect(await codeOf(verifier.verify(token))).to.equal('ERR_TOKEN_KEY');
   });
