@@ -65,12 +65,15 @@ export interface FileToWrite {
  * All of them are looked for before the first is written.
  */
 export async function writeNew(files: readonly FileToWrite[], force: boolean): Promise<void> {
-  if (!force) {
-    for (const { path } of files) {
-      if (await exists(path)) throw new InputError(`${path} exists already; --force replaces it`);
-    }
-  }
+  if (!force) await refuseExisting(files.map(({ path }) => path));
   for (const file of files) await writeOne(file, force);
+}
+
+/** For commands whose result could not be had twice: look before it is made. */
+export async function refuseExisting(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
+    if (await exists(path)) throw new InputError(`${path} exists already; --force replaces it`);
+  }
 }
 
 async function writeOne({ path, text, mode }: FileToWrite, force: boolean): Promise<void> {

@@ -2,7 +2,7 @@ import { createBackendServicesClient } from '../backend-services/client/create.j
 import type { Command } from './command.js';
 import { EXIT } from './exit-code.js';
 import { UsageError } from './failure.js';
-import { PRIVATE_MODE, readPrivateText, writeNew } from './files.js';
+import { PRIVATE_MODE, readPrivateText, refuseExisting, writeNew } from './files.js';
 import { printJson } from './print.js';
 
 export const token: Command = {
@@ -82,8 +82,9 @@ Examples:
       allowInsecureLoopback: args.flag('allow-insecure-loopback'),
       now: io.now,
     });
-    const { accessToken, expiresIn, scope, narrowed, widened } = await client.getToken();
     const out = args.text('out');
+    if (out !== undefined && !args.flag('force')) await refuseExisting([out]);
+    const { accessToken, expiresIn, scope, narrowed, widened } = await client.getToken();
     if (out !== undefined) {
       await writeNew([{ path: out, text: `${accessToken}\n`, mode: PRIVATE_MODE }], args.flag('force'));
       io.stderr(`wrote ${out}\n`);

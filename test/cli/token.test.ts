@@ -124,6 +124,8 @@ describe('cli: assertion, token and inspect', () => {
         expect((await stat(at('token'))).mode & 0o777).to.equal(0o600);
       }
       expect((await token('--out', at('token'))).exitCode).to.equal(3);
+      // Found out before the server was asked for a token that could not be kept.
+      expect(server.tokenRequests).to.have.length(2);
     });
 
     it('exits with 4 when the server refuses, with status, error and description', async () => {

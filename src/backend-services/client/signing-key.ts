@@ -1,4 +1,5 @@
 import type { webcrypto } from 'node:crypto';
+import { KeyObject } from 'node:crypto';
 import { types } from 'node:util';
 import { ConfigError } from '../../errors.js';
 import { BackendServicesError } from '../errors.js';
@@ -6,16 +7,16 @@ import { refusePublishedKey } from '../keys/deny-list.js';
 import type { DenyListOptions } from '../keys/deny-list.js';
 import type { Jwk, SmartAlgorithm } from '../keys/jwk.js';
 import type { SmartKey } from '../keys/key.js';
-import { keyFromJwk } from '../keys/key.js';
+import { keyFromJwk, smartKey } from '../keys/key.js';
 import type { KidRule } from '../keys/kid.js';
 import { kidOf } from '../keys/kid.js';
 import { readKey } from '../keys/read.js';
 
 /**
- * The client's private key: a JSON Web Key, the text of a PEM or JWK file, or a CryptoKey (RSASSA-PKCS1-v1_5 with
- * SHA-384, or ECDSA on P-384; it may be non-extractable).
+ * The client's private key: a JSON Web Key, the text of a PEM or JWK file, a KeyObject, or a CryptoKey (RSASSA-PKCS1-v1_5
+ * with SHA-384, or ECDSA on P-384; it may be non-extractable).
  */
-export type PrivateKeyInput = Jwk | string | webcrypto.CryptoKey;
+export type PrivateKeyInput = Jwk | string | webcrypto.CryptoKey | KeyObject;
 
 export interface SigningKeyOptions extends DenyListOptions {
   readonly privateKey: PrivateKeyInput;
@@ -50,11 +51,7 @@ export function signingKey(options: SigningKeyOptions): SigningKey {
 }
 
 function fromMaterial(options: SigningKeyOptions): SigningKey {
-  const { privateKey, passphrase } = options;
-  const key =
-    typeof privateKey === 'string'
-      ? readKey(privateKey, { passphrase, type: 'private' })
-      : keyFromJwk(privateKey as Jwk);
+  const key = read(options);
   if (key.type !== 'private') {
     throw new BackendServicesError(
       'ERR_KEY_UNREADABLE',
@@ -63,6 +60,16 @@ function fromMaterial(options: SigningKeyOptions): SigningKey {
   }
   refusePublishedKey(key, options);
   return { alg: key.alg, key: key.keyObject, kid: options.kid ?? key.kid ?? kidOf(key, options.kidRule) };
+}
+
+function read({ privateKey, passphrase }: SigningKeyOptions): SmartKey {
+  if (typeof privateKey === 'string') return readKey(privateKey, { passphrase, type: 'private' });
+  if (privateKey instanceof KeyObject) return smartKey(privateKey);
+  // It comes from configuration as often as from typed code.
+  if (typeof privateKey !== 'object' || (privateKey as unknown) === null) {
+    throw new ConfigError('privateKey', 'a JSON Web Key, the text of a PEM or JWK file, a KeyObject or a CryptoKey');
+  }
+  return keyFromJwk(privateKey as Jwk);
 }
 
 function fromCryptoKey(key: webcrypto.CryptoKey, { kid }: SigningKeyOptions): SigningKey {

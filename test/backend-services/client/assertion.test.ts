@@ -1,4 +1,4 @@
-import { createPublicKey, webcrypto } from 'node:crypto';
+import { createPrivateKey, createPublicKey, createSecretKey, webcrypto } from 'node:crypto';
 import { expect } from 'chai';
 import { compactVerify, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { createClientAssertion, signAssertion } from '../../../src/backend-services/client/assertion.js';
@@ -22,7 +22,8 @@ describe('backend-services/client/assertion', () => {
 
   it('C1: signs with RS384 and ES384, and jose verifies', async () => {
     for (const key of [await rsaKey(), await ecKey()]) {
-      for (const privateKey of [key.privatePem, key.privateJwk, JSON.stringify(key.privateJwk)]) {
+      const kinds = [key.privatePem, key.privateJwk, JSON.stringify(key.privateJwk), createPrivateKey(key.privatePem)];
+      for (const privateKey of kinds) {
         const jwt = await createClientAssertion({ ...(await basic()), privateKey });
         const { protectedHeader } = await jwtVerify(jwt, createPublicKey(key.publicPem), {
           audience: AUD,
@@ -122,6 +123,9 @@ describe('backend-services/client/assertion', () => {
       [{ audience: [AUD] }, 'audience'],
       [{ kid: '' }, 'kid'],
       [{ alg: 'RS384' }, 'alg'],
+      [{ privateKey: undefined }, 'privateKey'],
+      [{ privateKey: null }, 'privateKey'],
+      [{ privateKey: 5 }, 'privateKey'],
     ];
     for (const [mistake, key] of mistakes) {
       const wrong = { ...options, ...mistake } as ClientAssertionOptions;
@@ -131,11 +135,17 @@ describe('backend-services/client/assertion', () => {
       });
     }
     const { publicPem, publicJwk } = await ecKey();
-    for (const privateKey of [publicPem, publicJwk]) {
+    for (const privateKey of [publicPem, publicJwk, createPublicKey(publicPem)]) {
       expect((await thrown(() => createClientAssertion({ ...options, privateKey }))).code).to.equal(
         'ERR_KEY_UNREADABLE',
       );
     }
+  });
+
+  it('refuses a secret key', async () => {
+    const privateKey = createSecretKey(Buffer.alloc(48));
+    const error = await thrown(async () => createClientAssertion({ ...(await basic()), privateKey }));
+    expect(error.code).to.equal('ERR_KEY_UNSUPPORTED');
   });
 
   it('refuses to sign with a key that is on the deny-list', async () => {
