@@ -1,0 +1,51 @@
+import { showHostOutput } from './host-output.js';
+import { startAuthorizationServer } from './authorization-server.js';
+import { loadExamples, serveFhir } from './fhir-server.js';
+import { close, listen } from './listen.js';
+import { portsFor } from './ports.js';
+import { tellStory } from './story.js';
+import { printToStdout as print, Walk } from './walk.js';
+
+const stopping = new AbortController();
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  // Whoever stops in the middle of the walk has broken off its requests, which is no failure.
+  if (!stopping.signal.aborted) fail(error);
+}
+
+function fail(error: unknown): never {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
+
+async function main(flags: string[]): Promise<void> {
+  const unknown = flags.find((flag) => flag !== '--once');
+  if (unknown !== undefined) throw new Error(`Unknown argument ${unknown}. The only one is --once: walk, then exit.`);
+
+  const ports = portsFor();
+  const { server: fhirServer, origin: fhirBase } = await listen(ports.fhir, 'FHIR server');
+  const { server, issuer, backendKeys } = await startAuthorizationServer(ports.authorization, fhirBase);
+  const walk = new Walk(fhirBase);
+  const store = serveFhir(fhirServer, fhirBase, issuer, (event) => {
+    walk.note(event);
+  });
+  const stop = async (exitCode: number): Promise<never> => {
+    stopping.abort();
+    await Promise.all([close(fhirServer), close(server)]);
+    process.exit(exitCode);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(0));
+
+  print(`FHIR R4 server        ${fhirBase}   (FHIR Works on AWS routing, guarded by SMARTHandler)`);
+  print(`Authorization server  ${issuer}   (oidc-provider)`);
+  print(`Loaded                ${loadExamples(store)} official HL7 example resources`);
+
+  await tellStory({ walk, fhirBase, issuer, backendKeys });
+  print(`\n${walk.summary}`);
+  if (flags.includes('--once')) await stop(walk.succeeded ? 0 : 1);
+
+  showHostOutput();
+  print(`\nStill serving ${fhirBase} and ${issuer}: get a token and try the commands above, or others. Ctrl-C stops.`);
+}
