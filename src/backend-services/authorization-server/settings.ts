@@ -4,6 +4,7 @@ import { ConfigError } from '../../errors.js';
 import type { Jwk } from '../keys/jwk.js';
 import { createMemoryStore } from '../state/memory-store.js';
 import type { StateStore } from '../state/store.js';
+import { guardStore } from '../state/store.js';
 import type { ClientPolicy } from './clients/check-client.js';
 import type { Endpoints } from './endpoints.js';
 import { endpointsOf } from './endpoints.js';
@@ -104,7 +105,7 @@ export function readSettings(options: SmartAuthorizationServerOptions): Settings
     endpoints,
     signingKeys,
     idTokenKey: signingKeys.find((key) => key.alg === 'RS256') ?? signingKeys[0],
-    store: options.store ?? createMemoryStore(),
+    store: options.store === undefined ? createMemoryStore() : guardStore(options.store),
     accessTokenLifetimeSeconds: integer('accessTokenLifetimeSeconds', options.accessTokenLifetimeSeconds, 300, 1, 3600),
     clockToleranceSeconds: integer('clockToleranceSeconds', options.clockToleranceSeconds, 5, 0, 60),
     assertionAudiences: new Set([endpoints.token, ...(options.acceptIssuerAsAudience === true ? [issuer] : [])]),

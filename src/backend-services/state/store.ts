@@ -54,3 +54,25 @@ export function lifetimeMilliseconds(expiresInSeconds: number | undefined): numb
   }
   return Math.ceil(expiresInSeconds * 1000);
 }
+
+/**
+ * @internal A store whose every failure is a {@link StateStoreError}, so that callers tell "cannot be looked up" from a
+ * mistake of their own.
+ */
+export function guardStore(store: StateStore): StateStore {
+  async function guard<T>(call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (cause) {
+      if (cause instanceof StateStoreError) throw cause;
+      throw new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', 'the state store failed', { cause });
+    }
+  }
+  return {
+    get: (key) => guard(store.get(key)),
+    set: (key, value, expiresInSeconds) => guard(store.set(key, value, expiresInSeconds)),
+    setIfAbsent: (key, value, expiresInSeconds) => guard(store.setIfAbsent(key, value, expiresInSeconds)),
+    take: (key) => guard(store.take(key)),
+    delete: (key) => guard(store.delete(key)),
+  };
+}

@@ -176,7 +176,13 @@ describe("clients' published key sets", () => {
     ['is no JSON', (h) => (h.answer = (res) => res.end('<html>')), 'key-set-unavailable'],
     ['is no set', (h) => (h.answer = (res) => res.end('{"keys":7}')), 'key-set-unavailable'],
     ['is null', (h) => (h.answer = (res) => res.end('null')), 'key-set-unavailable'],
-    ['has 101 keys', (h) => { h.publish(Array.from({ length: 101 }, () => one.jwk)); }, 'key-set-unavailable'],
+    [
+      'has 101 keys',
+      (h) => {
+        h.publish(Array.from({ length: 101 }, () => one.jwk));
+      },
+      'key-set-unavailable',
+    ],
     [
       'is larger than the bound',
       (h) => (h.answer = (res) => res.end(`{"keys":[],"x":"${'x'.repeat(300_000)}"}`)),
@@ -221,7 +227,13 @@ describe("clients' published key sets", () => {
     ],
     ['never ends', (h) => (h.answer = (res) => res.write('{"keys":')), 'key-set-unavailable'],
     ['never begins', (h) => (h.answer = () => undefined), 'key-set-unavailable'],
-    ['is empty', (h) => { h.publish([]); }, 'key-not-found'],
+    [
+      'is empty',
+      (h) => {
+        h.publish([]);
+      },
+      'key-not-found',
+    ],
   ];
   for (const [what, prepare, reason] of failing) {
     it(`A23: fails closed when the set ${what}`, async () => {

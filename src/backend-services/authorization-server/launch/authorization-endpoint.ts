@@ -28,14 +28,14 @@ export function createAuthorizationEndpoint(
     // Resource indicators are not for the app to choose: the audience is the FHIR server.
     params.delete('resource');
     const context = await prepare(params, settings, launch, directory, records);
-    await forward(req, res, { method: 'GET', path: `${path}?${params.toString()}`, headers: ['cookie'] }, context);
+    await forward(req, res, { method: 'GET', path: `${path}?${params.toString()}`, fromBrowser: true }, context);
   };
 }
 
 /** Goes on with an authorization after the interaction page. */
 export function createResumeEndpoint(forward: Forward): Endpoint {
   return async ({ req, res, path }) => {
-    await forward(req, res, { method: 'GET', path, headers: ['cookie'] }, {});
+    await forward(req, res, { method: 'GET', path, fromBrowser: true }, {});
   };
 }
 

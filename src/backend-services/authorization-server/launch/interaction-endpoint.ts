@@ -42,7 +42,6 @@ export function createInteractionEndpoint(
       uid: visit.interaction.uid,
       client: { clientId: client.client_id, clientName: client.client_name },
       scopes: visit.scopes,
-      accountId: visit.interaction.session?.accountId,
       launch: visit.launch,
       needsPatient: needs('patient'),
       needsEncounter: needs('encounter'),

@@ -40,8 +40,6 @@ export interface LaunchInteraction {
   readonly client: { readonly clientId: string; readonly clientName: string | undefined };
   /** What the client asked for and is registered for: the most that can be granted. */
   readonly scopes: readonly string[];
-  /** The account that is signed in already in this browser, if any. */
-  readonly accountId: string | undefined;
   /** The context that the EHR launched with; undefined for a standalone launch. */
   readonly launch: LaunchContext | undefined;
   /** Whether a patient has to be chosen: a standalone launch with `launch/patient`. */
@@ -63,7 +61,8 @@ export interface LaunchOptions {
   /**
    * Serves the interaction page: sign-in, consent, choice of the patient. Called for every request below
    * `<issuer>/interaction/<uid>` that belongs to a pending authorization, GET and POST, with the untouched request and
-   * response; it answers itself, or ends with `complete` or `deny`.
+   * response; it answers itself, or ends with `complete` or `deny`. The server keeps no session in the browser: whether
+   * the user is signed in already is for this page, and its own cookies, to know.
    */
   readonly interaction: (
     req: IncomingMessage,

@@ -10,6 +10,7 @@ import type { Settings } from '../settings.js';
 import { PAGE_HEADERS, errorPage } from '../wire/error-page.js';
 import { errorText } from '../wire/oauth-error.js';
 import { createAdapterFactory } from './adapter.js';
+import { INTERACTION_COOKIE } from './forward.js';
 import { requestContext } from './request-context.js';
 
 /** The OpenID Connect scopes; everything else is a scope of the FHIR server. */
@@ -17,7 +18,9 @@ export const OIDC_SCOPES = ['openid', 'fhirUser', 'profile', 'offline_access'] a
 
 /** Seconds that an authorization code lives. RFC 6749 §4.1.2 recommends at most ten minutes; apps need seconds. */
 const CODE_LIFETIME_SECONDS = 60;
-const SESSION_LIFETIME_SECONDS = 8 * 3600;
+/** oidc-provider wants a session for the one request in which it gives out a code. No browser gets to keep it. */
+const SESSION_LIFETIME_SECONDS = 60;
+const SESSION_COOKIE = '_session';
 
 /** oidc-provider under SMART's profile. Everything that SMART does not use is switched off. */
 export function createProvider(settings: Settings, directory: ClientDirectory, records: LaunchRecords): Provider {
@@ -106,6 +109,7 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
     expiresWithSession: () => false,
     rotateRefreshToken: true,
     cookies: {
+      names: { interaction: INTERACTION_COOKIE, resume: `${INTERACTION_COOKIE}_resume`, session: SESSION_COOKIE },
       keys: cookieKeys(settings),
       long: { httpOnly: true, sameSite: 'lax', signed: true },
       short: { httpOnly: true, sameSite: 'lax', signed: true },
@@ -141,6 +145,7 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
     await next();
     ctx.remove('access-control-expose-headers');
     if (origin === undefined) ctx.remove('access-control-allow-origin');
+    keepNoSession(ctx);
     if (ctx.path === PATHS.token) await finishTokenResponse(ctx, records, settings);
   });
   return provider;
@@ -189,6 +194,15 @@ async function finishTokenResponse(ctx: Context, records: LaunchRecords, setting
     grantType: ctx.oidc.params['grant_type'] ?? '',
     scope: 'scope' in body && typeof body.scope === 'string' ? body.scope : '',
   });
+}
+
+function keepNoSession(ctx: Context): void {
+  const cookies = ctx.res.getHeader('set-cookie');
+  if (!Array.isArray(cookies)) return;
+  ctx.res.setHeader(
+    'set-cookie',
+    cookies.filter((cookie) => !cookie.startsWith(SESSION_COOKIE)),
+  );
 }
 
 /** Derived from the server's own keys, so that several processes agree on them without another secret to configure. */

@@ -11,8 +11,8 @@ export interface ForwardedRequest {
   readonly path: string;
   /** A form body, already checked. */
   readonly form?: Readonly<Record<string, string>>;
-  /** Headers to take over from the original request. */
-  readonly headers?: readonly string[];
+  /** Whether it belongs to a browser, with the cookies of a pending interaction. */
+  readonly fromBrowser?: boolean;
 }
 
 /** Hands a request to oidc-provider, together with what has been established about it. */
@@ -40,10 +40,8 @@ function rebuild(issuerIdentifier: string, original: IncomingMessage, request: F
     accept: 'application/json',
     'x-forwarded-proto': issuer.protocol.replace(':', ''),
   };
-  for (const name of request.headers ?? []) {
-    const value = original.headers[name];
-    if (value !== undefined) headers[name] = value;
-  }
+  const cookies = request.fromBrowser === true ? interactionCookies(original.headers.cookie ?? '') : '';
+  if (cookies !== '') headers.cookie = cookies;
   const body = request.form === undefined ? undefined : Buffer.from(new URLSearchParams(request.form).toString());
   if (body !== undefined) {
     headers['content-type'] = 'application/x-www-form-urlencoded';
@@ -65,3 +63,17 @@ function rebuild(issuerIdentifier: string, original: IncomingMessage, request: F
   forwarded.push(null);
   return forwarded;
 }
+
+/**
+ * Of a browser's cookies those of a pending interaction, and never a session's: who is signed in is for the host's own
+ * page to know, so that no launch runs for whoever used the browser before.
+ */
+function interactionCookies(header: string): string {
+  return header
+    .split(/; */)
+    .filter((cookie) => cookie.startsWith(INTERACTION_COOKIE))
+    .join('; ');
+}
+
+/** What the names of oidc-provider's interaction cookies begin with. */
+export const INTERACTION_COOKIE = '_interaction';

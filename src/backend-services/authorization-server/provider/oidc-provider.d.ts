@@ -49,7 +49,6 @@ declare module 'oidc-provider' {
   export interface Interaction {
     readonly uid: string;
     readonly params: Readonly<Record<string, unknown>>;
-    readonly session?: { readonly accountId?: string };
   }
 
   export class Provider {

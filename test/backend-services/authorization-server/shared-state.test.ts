@@ -1,0 +1,87 @@
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { createRedisStore, createStoredClientRegistry } from '../../../src/backend-services/oidc-provider.js';
+import type { RedisServer } from '../state/redis-server.js';
+import { hasRedis, startRedis } from '../state/redis-server.js';
+import { key, serverKeys } from './keys.js';
+import { expectInvalidClient, expectToken, postForm, requestToken, tokenForm } from './token-request.js';
+
+const ISSUER = 'https://as.example';
+const ec = key('ec');
+const good = { key: ec, clientId: 'c' };
+const available = hasRedis();
+
+(available ? describe : describe.skip)(
+  available ? 'two processes on one Redis' : 'two processes on one Redis (skipped: redis-server is not installed)',
+  () => {
+    let redis: RedisServer;
+    const children: ChildProcess[] = [];
+    const origins: string[] = [];
+
+    before(async function () {
+      this.timeout(60_000);
+      redis = await startRedis();
+      await createStoredClientRegistry(createRedisStore(redis.connect())).add({
+        client_id: 'c',
+        jwks: { keys: [ec.jwk] } as never,
+        scope: 'system/Patient.rs',
+        grant_types: ['client_credentials'],
+        token_endpoint_auth_method: 'private_key_jwt',
+        redirect_uris: [],
+      });
+      origins.push(...(await Promise.all([startProcess(), startProcess()])));
+    });
+    after(async () => {
+      for (const child of children) child.disconnect();
+      await redis.stop();
+    });
+
+    function startProcess(): Promise<string> {
+      const script = fileURLToPath(new URL('./shared-state-process.ts', import.meta.url));
+      const child = fork(script, [redis.url, ISSUER, JSON.stringify(serverKeys())], {
+        execArgv: ['--import', 'tsx'],
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      });
+      children.push(child);
+      return new Promise((resolve, reject) => {
+        child.once('message', (message) => {
+          resolve((message as { origin: string }).origin);
+        });
+        child.once('exit', (code) => {
+          reject(new Error(`the process ended with ${String(code)}`));
+        });
+      });
+    }
+    const urlOf = (at: number, path: string): string => `${origins[at % 2]!}${path}`;
+    const balanced = { token: `${ISSUER}/token` };
+
+    it('A16: hole-43: a parallel replay of one assertion at both processes is accepted exactly once', async () => {
+      for (let round = 0; round < 3; round += 1) {
+        const form = tokenForm(balanced, good);
+        const answers = await Promise.all(Array.from({ length: 20 }, (_, at) => postForm(urlOf(at, '/token'), form)));
+        expect(answers.filter(({ status }) => status === 200)).to.have.length(1);
+        answers.filter(({ status }) => status !== 200).forEach(expectInvalidClient);
+      }
+    });
+
+    it('A16: an assertion used at one process is used up at the other', async () => {
+      const form = tokenForm(balanced, good);
+      expectToken(await postForm(urlOf(0, '/token'), form));
+      expectInvalidClient(await postForm(urlOf(1, '/token'), form));
+    });
+
+    it('A36: a token of one process is active at the other, until a client that leaves takes it along', async () => {
+      const token = String(expectToken(await postForm(urlOf(0, '/token'), tokenForm(balanced, good)))['access_token']);
+      const caller = { authorization: `Basic ${Buffer.from('rs:a-secret-of-the-resource-server').toString('base64')}` };
+      const introspect = (at: number): ReturnType<typeof postForm> =>
+        postForm(urlOf(at, '/introspect'), { token }, caller);
+      expect((await introspect(1)).body).to.include({ active: true, client_id: 'c' });
+      const registry = createStoredClientRegistry(createRedisStore(redis.connect()));
+      expect(await registry.remove('c')).to.equal(true);
+      for (const at of [0, 1]) expect((await introspect(at)).body).to.deep.equal({ active: false });
+      expectInvalidClient(await requestToken({ token: urlOf(0, '/token') }, good));
+    });
+  },
+);

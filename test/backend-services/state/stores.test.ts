@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { useFakeTimers } from 'sinon';
+import type { RedisCommands, StateStore } from '../../../src/backend-services/oidc-provider.js';
+import { createMemoryStore, createRedisStore } from '../../../src/backend-services/oidc-provider.js';
+import { thrown } from '../thrown.js';
+import type { RedisServer } from './redis-server.js';
+import { hasRedis, startRedis } from './redis-server.js';
+
+const kinds: [string, boolean][] = [
+  ['memory', true],
+  ['redis', hasRedis()],
+];
+
+for (const [kind, available] of kinds) {
+  (available ? describe : describe.skip)(
+    available ? `state store: ${kind}` : `state store: ${kind} (skipped: redis-server is not installed)`,
+    () => {
+      let redis: RedisServer | undefined;
+      let store: StateStore;
+
+      before(async () => {
+        if (kind === 'redis') {
+          redis = await startRedis();
+          store = createRedisStore(redis.connect());
+        } else {
+          store = createMemoryStore();
+        }
+      });
+      after(() => redis?.stop());
+
+      it('keeps, replaces and removes text', async () => {
+        expect(await store.get('t:a')).to.equal(undefined);
+        await store.set('t:a', 'one');
+        expect(await store.get('t:a')).to.equal('one');
+        await store.set('t:a', 'zwei → €');
+        expect(await store.get('t:a')).to.equal('zwei → €');
+        await store.delete('t:a');
+        await store.delete('t:a');
+        expect(await store.get('t:a')).to.equal(undefined);
+        await store.set('t:empty', '');
+        expect(await store.get('t:empty')).to.equal('');
+      });
+
+      it('hole-43: of fifty parallel setIfAbsent one succeeds', async () => {
+        const won = await Promise.all(
+          Array.from({ length: 50 }, (_, at) => store.setIfAbsent('t:once', String(at), 60)),
+        );
+        expect(won.filter(Boolean)).to.have.length(1);
+        expect(await store.get('t:once')).to.equal(String(won.indexOf(true)));
+      });
+
+      it('of fifty parallel take one receives the value', async () => {
+        await store.set('t:taken', 'x');
+        const taken = await Promise.all(Array.from({ length: 50 }, () => store.take('t:taken')));
+        expect(taken.filter((value) => value === 'x')).to.have.length(1);
+        expect(await store.get('t:taken')).to.equal(undefined);
+      });
+
+      it('forgets when the time has come, and only then', async () => {
+        await store.set('t:short', 'x', 0.15);
+        expect(await store.setIfAbsent('t:short', 'y', 60)).to.equal(false);
+        await sleep(250);
+        expect(await store.get('t:short')).to.equal(undefined);
+        expect(await store.take('t:short')).to.equal(undefined);
+        expect(await store.setIfAbsent('t:short', 'y', 60)).to.equal(true);
+      });
+
+      it('refuses lifetimes that are none', async () => {
+        for (const seconds of [0, -1, NaN, Infinity]) {
+          expect(await thrown(() => store.set('t:x', 'x', seconds))).to.be.instanceOf(TypeError);
+          expect(await thrown(() => store.setIfAbsent('t:x', 'x', seconds))).to.be.instanceOf(TypeError);
+        }
+        expect(await store.get('t:x')).to.equal(undefined);
+      });
+    },
+  );
+}
+
+describe('state store: memory, its bound', () => {
+  it('refuses what is new when a namespace is full, keeps what is there, and lets others write', async () => {
+    const store = createMemoryStore({ maxEntriesPerNamespace: 3 });
+    for (const name of ['a', 'b', 'c']) expect(await store.setIfAbsent(`jti:${name}`, '1', 60)).to.equal(true);
+    expect(await thrown(() => store.setIfAbsent('jti:d', '1', 60))).to.include({ code: 'ERR_STATE_STORE_FULL' });
+    expect(await thrown(() => store.set('jti:d', '1'))).to.include({ code: 'ERR_STATE_STORE_FULL' });
+    expect(await store.setIfAbsent('jti:a', '1', 60)).to.equal(false);
+    await store.set('jti:a', '2', 60);
+    await store.set('Session:x', '1', 60);
+    expect(await store.get('Session:x')).to.equal('1');
+  });
+
+  it('makes room by forgetting what has expired', async () => {
+    const clock = useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    try {
+      const store = createMemoryStore({ maxEntriesPerNamespace: 2000 });
+      for (let at = 0; at < 2000; at += 1) await store.set(`jti:${at}`, '1', 300);
+      expect(await thrown(() => store.set('jti:more', '1', 300))).to.include({ code: 'ERR_STATE_STORE_FULL' });
+      clock.setSystemTime(Date.now() + 301_000);
+      for (let at = 0; at < 2000; at += 1) await store.set(`jti:new-${at}`, '1', 300);
+      expect(await store.get('jti:0')).to.equal(undefined);
+      expect(await store.get('jti:new-0')).to.equal('1');
+    } finally {
+      clock.restore();
+    }
+  });
+
+  it('checks its option', async () => {
+    for (const maxEntriesPerNamespace of [0, 1.5, NaN, 10_000_001]) {
+      expect(await thrown(() => createMemoryStore({ maxEntriesPerNamespace }))).to.be.instanceOf(TypeError);
+    }
+  });
+});
+
+describe('state store: redis, its answers', () => {
+  const answering = (call: RedisCommands['call']): StateStore => createRedisStore({ call });
+
+  it('takes nothing for a yes that is none', async () => {
+    for (const answer of [undefined, 'QUEUED', 0, 1, '', [], {}]) {
+      const store = answering(() => Promise.resolve(answer));
+      expect(await thrown(() => store.setIfAbsent('a:b', '1', 1))).to.include({ code: 'ERR_STATE_STORE_UNAVAILABLE' });
+      expect(await thrown(() => store.set('a:b', '1', 1))).to.include({ code: 'ERR_STATE_STORE_UNAVAILABLE' });
+    }
+    for (const answer of [undefined, 7, [], {}]) {
+      const store = answering(() => Promise.resolve(answer));
+      expect(await thrown(() => store.get('a:b'))).to.include({ code: 'ERR_STATE_STORE_UNAVAILABLE' });
+      expect(await thrown(() => store.take('a:b'))).to.include({ code: 'ERR_STATE_STORE_UNAVAILABLE' });
+    }
+  });
+
+  it('turns a lost connection into an error that names no key', async () => {
+    const store = answering(() => Promise.reject(new Error('ECONNREFUSED')));
+    const error = await thrown(() => store.setIfAbsent('jti:secret', '1', 1));
+    expect(error).to.include({ code: 'ERR_STATE_STORE_UNAVAILABLE' });
+    expect(error.message).not.to.include('secret');
+  });
+
+  it('sends one command a call, with its prefix', async () => {
+    const sent: unknown[][] = [];
+    const store = createRedisStore(
+      {
+        call: (...command) => {
+          sent.push(command);
+          return Promise.resolve(command[0] === 'SET' ? 'OK' : null);
+        },
+      },
+      { keyPrefix: 'x:' },
+    );
+    await store.set('a', '1');
+    await store.set('a', '1', 1.5);
+    await store.setIfAbsent('a', '1', 2);
+    await store.get('a');
+    await store.take('a');
+    await store.delete('a');
+    expect(sent).to.deep.equal([
+      ['SET', 'x:a', '1'],
+      ['SET', 'x:a', '1', 'PX', 1500],
+      ['SET', 'x:a', '1', 'NX', 'PX', 2000],
+      ['GET', 'x:a'],
+      ['GETDEL', 'x:a'],
+      ['DEL', 'x:a'],
+    ]);
+  });
+});
