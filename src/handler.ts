@@ -4,80 +4,45 @@ import type {
   Authorization,
   AuthorizationBundleRequest,
   BatchReadWriteRequest,
-  BulkDataAuth,
   GetSearchFilterBasedOnIdentityRequest,
-  KeyValueMap,
   ReadResponseAuthorizedRequest,
-  RequestContext,
   SearchFilter,
   VerifyAccessTokenRequest,
   WriteRequestAuthorizedRequest,
 } from 'fhir-works-on-aws-interface';
 import type { Caller } from './access/caller.js';
 import type { Question } from './access/decide.js';
-import { decide } from './access/decide.js';
+import { bearsOtherId, decide } from './access/decide.js';
 import type { Decision } from './access/decision.js';
 import { deny } from './access/decision.js';
 import { explainDecision } from './access/explain.js';
 import { decideExport } from './access/export.js';
 import type { Grant } from './access/grant.js';
-import { coversRequest, grantsOf } from './access/grant.js';
 import { decideJob } from './access/job.js';
-import { Judge, typeOf } from './access/judge.js';
+import { Judge, idOf, seen, typeOf } from './access/judge.js';
 import { decideOperation } from './access/operation.js';
 import { gateQuery } from './access/query/gate.js';
+import type { FilteredBundle } from './access/read-filter.js';
 import { filterBundle, isBundle } from './access/read-filter.js';
 import { searchFilters } from './access/search-filter.js';
+import type { KnownCaller } from './callers.js';
+import { Callers, deniedByToken, identifyForAll, identifyForRequest } from './callers.js';
 import type { SMARTConfig } from './config.js';
 import { checkFhirVersion, checkTypes } from './config.js';
 import type { DecisionEvent } from './decision-event.js';
 import { DeniedError } from './denied-error.js';
 import { isUnauthorizedError } from './errors.js';
+import { isInteraction } from './fhir/interactions.js';
 import { resourceTypes } from './fhir/resource-types.js';
-import { claimAt } from './identity/claim-path.js';
+import { isFhirId } from './identity/fhir-url.js';
 import type { CarriedIdentity, ClaimedIdentity, UserIdentity } from './identity/identity.js';
-import { encounterFromClaims, identityFromClaims, readIdentity, withoutDerivedFields } from './identity/identity.js';
+import { readIdentity } from './identity/identity.js';
 import type { SMARTHandlerOptions } from './options.js';
 import { policyOptions } from './options.js';
-import { Realm, Realms, baseOf } from './realm.js';
-import { ScopeParser, scopeList } from './scope/list.js';
+import { Realm, Realms } from './realm.js';
+import type { AccessRequest, AuthenticateRequest, FilterBundleRequest, SearchAuthorization } from './requests.js';
+import { ScopeParser } from './scope/list.js';
 import type { Interaction } from './scope/rule.js';
-import { isInteraction } from './fhir/interactions.js';
-
-/** One request to be judged, with an access token or with an identity that verifyAccessToken returned. */
-export interface AccessRequest {
-  /** A FHIR interaction (`read`, `search-type`, …) or an operation by its name (`$everything`). */
-  readonly operation: Interaction | `$${string}`;
-  readonly resourceType?: string;
-  readonly id?: string;
-  readonly vid?: string;
-  readonly accessToken?: string;
-  readonly userIdentity?: KeyValueMap;
-  readonly fhirServiceBaseUrl?: string;
-  readonly requestContext?: RequestContext;
-  /** What is read, or the body of a create or update. Without it the decision is about the grants alone. */
-  readonly resource?: unknown;
-  /** The resource as it is stored before a write; null if there is none. Looked up when absent and a lookup is there. */
-  readonly storedResource?: unknown;
-  /** The body of a patch: a JSON Patch (RFC 6902, an array) or a JSON Merge Patch (RFC 7396, an object). */
-  readonly patch?: unknown;
-  /** A conditional create, update, patch or delete: it needs the right to search as well. */
-  readonly conditional?: boolean;
-  /** The query of a search, without the question mark, or its parameters in order, decoded. */
-  readonly query?: string | readonly (readonly [string, string])[];
-  readonly bulkDataAuth?: BulkDataAuth;
-}
-
-/** The answer to authorizeSearch. */
-export interface SearchAuthorization {
-  readonly decision: Decision;
-  /** The query to run: what would reveal too much is taken out. Empty for a denial. */
-  readonly parameters: readonly (readonly [string, string])[];
-  /** The names of the parameters that were taken out. */
-  readonly removed: readonly string[];
-  /** The filters by identity, as getSearchFilterBasedOnIdentity gives them. Empty for a denial. */
-  readonly filters: readonly SearchFilter[];
-}
 
 /**
  * Authorizes requests to a FHIR server by SMART scopes and by the references in resources.
@@ -88,7 +53,7 @@ export interface SearchAuthorization {
 export class SMARTHandler implements Authorization {
   readonly #realms: Realms;
   readonly #options: SMARTHandlerOptions;
-  readonly #parser: ScopeParser;
+  readonly #callers: Callers;
   /** What each identity was verified for. The router passes the same object on, within one request. */
   readonly #verifiedFor = new WeakMap<object, VerifyAccessTokenRequest>();
   #warned = false;
@@ -118,8 +83,8 @@ export class SMARTHandler implements Authorization {
       userScopesExport: isUserScopeAllowedForSystemExport,
     };
     this.#options = options;
-    this.#parser = new ScopeParser({ decodeSlash: options.decodeScopeSlash ?? false });
     this.#realms = new Realms(new Realm(config, apiUrl, policy), policy, options.tenantOf);
+    this.#callers = new Callers(this.#realms, new ScopeParser({ decodeSlash: options.decodeScopeSlash ?? false }));
   }
 
   /**
@@ -130,15 +95,31 @@ export class SMARTHandler implements Authorization {
    * configuration has neither jwksEndpoint nor tokenIntrospection.
    */
   async verifyAccessToken(request: VerifyAccessTokenRequest): Promise<UserIdentity> {
-    const realm = this.#realms.find(request);
-    const verifier = realm?.verifier();
+    const verify = this.#callers.verifying(request, request.accessToken);
     return this.#guarded(async () => {
-      if (!realm || !verifier) return this.#refuse('verifyAccessToken', request, deny({ code: 'tenant-mismatch' }));
-      const { claims } = await verifier.verify(request.accessToken);
-      const { identity, decision } = this.#identify(realm, claims, request);
-      this.#report({ method: 'verifyAccessToken', ...describe(request), decision });
-      if (decision.decision === 'deny') throw new DeniedError(decision);
+      const found = await this.#verified('verifyAccessToken', request, verify);
+      if ('decision' in found) return this.#refuse('verifyAccessToken', request, found);
+      const { decision, identity } = identifyForRequest(found, request);
+      this.#enforce('verifyAccessToken', request, decision);
       this.#verifiedFor.set(identity, request);
+      return identity;
+    });
+  }
+
+  /**
+   * Verifies an access token without asking about a request: an identity for decide() and its siblings, with every scope
+   * usable that makes a grant. For hosts that tell a bad token (401) from one that does not suffice (403).
+   *
+   * @throws TokenError for a token that does not verify, DeniedError for one that names nobody it could speak for.
+   */
+  async authenticate(request: AuthenticateRequest): Promise<UserIdentity> {
+    const verify = this.#callers.verifying(request, request.accessToken);
+    return this.#guarded(async () => {
+      const about = { operation: 'authenticate' };
+      const found = await this.#verified('authenticate', about, verify);
+      if ('decision' in found) return this.#refuse('authenticate', about, found);
+      const { decision, identity } = identifyForAll(found);
+      this.#enforce('authenticate', about, decision);
       return identity;
     });
   }
@@ -176,6 +157,17 @@ export class SMARTHandler implements Authorization {
     return answer;
   }
 
+  /**
+   * Filters a Bundle of resources to the entries that an interaction may show to the caller: `search-type` for a
+   * searchset, `read` for what `$everything` gathers. The Bundle that comes in is not changed. @throws UnauthorizedError
+   */
+  async filterBundle(request: FilterBundleRequest): Promise<FilteredBundle> {
+    return this.#guarded(() => {
+      const identity = readIdentity(request.userIdentity);
+      return this.#filterBundle('filterBundle', request, identity, request.bundle);
+    });
+  }
+
   /** Judges what a read, search or history returned, and filters the entries of a Bundle. @throws UnauthorizedError */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the return type of the interface
   async authorizeAndFilterReadResponse(request: ReadResponseAuthorizedRequest): Promise<any> {
@@ -183,18 +175,10 @@ export class SMARTHandler implements Authorization {
       const { operation } = request;
       const response: unknown = request.readResponse;
       const identity = readIdentity(request.userIdentity);
-      const lists = isResultList(operation);
-      const caller = this.#caller(request, identity, lists ? identity.scopes : identity.usableScopes);
       const method = 'authorizeAndFilterReadResponse';
+      if (isResultList(operation)) return this.#filterBundle(method, request, identity, response).bundle;
+      const caller = this.#callers.carried(request, identity, identity.usableScopes);
       if ('decision' in caller) return this.#refuse(method, request, caller);
-      if (lists) {
-        if (!isBundle(response)) return this.#refuse(method, request, deny({ code: 'resource-malformed' }));
-        const judge = new Judge(caller.caller, [operation], caller.realm.policy);
-        const { bundle, kept, dropped } = filterBundle(response, judge);
-        const decision = judge.decideAny();
-        this.#report({ method, ...describe(request), decision, filtered: { kept, dropped } });
-        return bundle;
-      }
       const asked = isReading(operation) ? caller.caller : withoutBlindSystems(caller.caller);
       const resourceType = typeOf(response);
       // A write answers with what it left: judged like a read, by the grants that covered the write.
@@ -202,7 +186,7 @@ export class SMARTHandler implements Authorization {
       const decision =
         resourceType === undefined
           ? deny({ code: 'resource-malformed' })
-          : judge.decide(resourceType, [{ value: response, idProves: true }]);
+          : judge.decide(resourceType, [seen(response)]);
       this.#enforce(method, request, decision);
       return response;
     });
@@ -217,23 +201,19 @@ export class SMARTHandler implements Authorization {
       const { operation } = request;
       const body: unknown = request.resourceBody;
       const identity = readIdentity(request.userIdentity);
-      const caller = this.#caller(request, identity, identity.usableScopes);
-      const verified = this.#verifiedFor.get(request.userIdentity);
-      // Only a request that was verified as this very interaction tells its URL.
-      const url = verified?.operation === operation ? verified : undefined;
+      const caller = this.#callers.carried(request, identity, identity.usableScopes);
       if ('decision' in caller) return this.#refuse('isWriteRequestAuthorized', request, caller);
+      const url = this.#urlOf(request.userIdentity, operation);
+      const resourceType = url.resourceType ?? typeOf(body);
+      const id = url.id ?? idOf(body);
       const decision = await this.#decideWrite(caller, {
         operation,
         body,
-        resourceType: url?.resourceType ?? typeOf(body),
-        id: idOf(body) ?? url?.id,
-        trustsBody: operation === 'delete',
+        resourceType,
+        id,
+        isStored: operation === 'delete',
       });
-      this.#enforce(
-        'isWriteRequestAuthorized',
-        { ...request, ...withType(url?.resourceType ?? typeOf(body)) },
-        decision,
-      );
+      this.#enforce('isWriteRequestAuthorized', { operation, resourceType }, decision);
     });
   }
 
@@ -241,7 +221,7 @@ export class SMARTHandler implements Authorization {
   async isBundleRequestAuthorized(request: AuthorizationBundleRequest): Promise<void> {
     return this.#guarded(async () => {
       const identity = readIdentity(request.userIdentity);
-      const caller = this.#caller(request, identity, identity.scopes);
+      const caller = this.#callers.carried(request, identity, identity.scopes);
       const about = { operation: 'transaction' };
       if ('decision' in caller) return this.#refuse('isBundleRequestAuthorized', about, caller);
       for (const entry of request.requests) {
@@ -263,7 +243,7 @@ export class SMARTHandler implements Authorization {
   async getAllowedResourceTypesForOperation(request: AllowedResourceTypesForOperationRequest): Promise<string[]> {
     return this.#guarded(() => {
       const identity = readIdentity(request.userIdentity);
-      const found = this.#caller(request, identity, identity.scopes);
+      const found = this.#callers.carried(request, identity, identity.scopes);
       if ('decision' in found) return this.#refuse('getAllowedResourceTypesForOperation', request, found);
       const { caller, realm } = found;
       const known = resourceTypes(realm.policy.version);
@@ -282,55 +262,16 @@ export class SMARTHandler implements Authorization {
   async getSearchFilterBasedOnIdentity(request: GetSearchFilterBasedOnIdentityRequest): Promise<SearchFilter[]> {
     return this.#guarded(() => {
       const identity = readIdentity(request.userIdentity);
-      const found = this.#caller(request, identity, identity.scopes);
+      const found = this.#callers.carried(request, identity, identity.scopes);
       if ('decision' in found) return this.#refuse('getSearchFilterBasedOnIdentity', request, found);
       return this.#filters(found, request.operation, request.resourceType, identity);
     });
   }
 
-  #identify(
-    realm: Realm,
-    claims: Readonly<Record<string, unknown>>,
-    request: Pick<VerifyAccessTokenRequest, 'operation' | 'resourceType' | 'bulkDataAuth' | 'fhirServiceBaseUrl'>,
-  ): { identity: UserIdentity; decision: Decision } {
-    const scopes = [...scopeList(claimAt(claims, realm.config.scopeKey))];
-    const base = request.fhirServiceBaseUrl ?? realm.apiUrl;
-    const claimed = identityFromClaims(claims, realm.config, base);
-    const caller = this.#callerOf(realm, claims, claimed, scopes, baseOf({ fhirServiceBaseUrl: base }));
-    const { operation, resourceType, bulkDataAuth } = request;
-    const judge = new Judge(caller, [operation], realm.policy);
-    const asked = bulkDataAuth
-      ? decideExport(caller, bulkDataAuth, realm.policy)
-      : { usable: judge.grantsFor(resourceType), decision: judge.decideType(resourceType) };
-
-    // A scope would cover the request, but the claim that has to say for whom is garbage: nothing in this token is sure.
-    const broken = caller.grants.unidentified.find(
-      (scope) =>
-        claimed.malformed.has(scope.scope.level as 'user' | 'patient') &&
-        !bulkDataAuth &&
-        coversRequest(scope, [operation], resourceType),
-    );
-    const decision = broken
-      ? deny({ code: 'identity-claim-malformed', scope: broken.scope.text, name: broken.scope.level })
-      : asked.decision;
-
-    const texts = new Set(asked.usable.map(({ scope }) => scope.text));
-    const levels = new Set(asked.usable.map(({ scope }) => scope.level));
-    return {
-      decision,
-      identity: {
-        ...withoutDerivedFields(claims),
-        scopes,
-        usableScopes: scopes.filter((scope) => texts.has(scope)),
-        ...(claimed.user && levels.has('user') && { fhirUserObject: claimed.user }),
-        ...(claimed.patient && levels.has('patient') && { patientLaunchContext: claimed.patient }),
-      },
-    };
-  }
-
   async #decideRequest(request: AccessRequest): Promise<Decision> {
-    if (request.query !== undefined) return (await this.#search(request)).answer.decision;
-    const found = await this.#resolve(request);
+    if (request.query !== undefined && isSearch(request.operation))
+      return (await this.#search(request)).answer.decision;
+    const found = await this.#callers.of(request);
     if ('decision' in found) return found;
     try {
       return await this.#judge(found, request);
@@ -339,7 +280,7 @@ export class SMARTHandler implements Authorization {
     }
   }
 
-  async #judge(found: Found, request: AccessRequest): Promise<Decision> {
+  async #judge(found: KnownCaller, request: AccessRequest): Promise<Decision> {
     const { caller, realm } = found;
     const { operation, resourceType, id } = request;
     if (request.bulkDataAuth) return decideExport(caller, request.bulkDataAuth, realm.policy).decision;
@@ -356,6 +297,7 @@ export class SMARTHandler implements Authorization {
       ...(request.patch !== undefined && { patch: request.patch }),
       ...(stored !== undefined && { stored }),
     };
+    if (bearsOtherId(question)) return deny({ code: 'id-mismatch', ...withType(resourceType) });
     return decide(caller, question, realm.policy);
   }
 
@@ -363,12 +305,10 @@ export class SMARTHandler implements Authorization {
     const refused = (decision: Decision): { answer: SearchAuthorization } => ({
       answer: { decision, parameters: [], removed: [], filters: [] },
     });
-    const found = await this.#resolve(request);
+    const found = await this.#callers.of(request);
     if ('decision' in found) return refused(found);
     const { operation, resourceType, query = [] } = request;
-    if (operation !== 'search-type' && operation !== 'search-system') {
-      return refused(deny({ code: 'operation-unknown', name: operation }));
-    }
+    if (!isSearch(operation)) return refused(deny({ code: 'operation-unknown', name: operation }));
     try {
       const { caller, realm } = found;
       const judge = new Judge(caller, [operation], realm.policy);
@@ -388,8 +328,24 @@ export class SMARTHandler implements Authorization {
     }
   }
 
+  #filterBundle(
+    method: string,
+    request: Described & { readonly operation: Interaction; readonly fhirServiceBaseUrl?: string },
+    identity: CarriedIdentity,
+    bundle: unknown,
+  ): FilteredBundle {
+    const found = this.#callers.carried(request, identity, identity.scopes);
+    if ('decision' in found) return this.#refuse(method, request, found);
+    if (!isBundle(bundle)) return this.#refuse(method, request, deny({ code: 'resource-malformed' }));
+    const judge = new Judge(found.caller, [request.operation], found.realm.policy);
+    const filtered = filterBundle(bundle, judge);
+    const { kept, dropped } = filtered;
+    this.#report({ method, ...describe(request), decision: judge.decideAny(), filtered: { kept, dropped } });
+    return filtered;
+  }
+
   #filters(
-    { caller, realm }: Found,
+    { caller, realm }: KnownCaller,
     operation: Interaction,
     resourceType: string | undefined,
     identity: ClaimedIdentity,
@@ -400,84 +356,76 @@ export class SMARTHandler implements Authorization {
     return searchFilters(grants, resourceType, identity, realm.policy);
   }
 
-  /** Who asks: from the token, or from an identity that was verified before. */
-  async #resolve(request: AccessRequest): Promise<Found | Extract<Decision, { decision: 'deny' }>> {
-    if (request.userIdentity !== undefined) {
-      const identity = readIdentity(request.userIdentity);
-      return this.#caller(request, identity, identity.scopes);
-    }
-    const realm = this.#realms.find(request);
-    const verifier = realm?.verifier();
-    if (!realm || !verifier) return deny({ code: 'tenant-mismatch' });
-    try {
-      const { claims } = await verifier.verify(request.accessToken ?? '');
-      const identity = identityFromClaims(claims, realm.config, request.fhirServiceBaseUrl ?? realm.apiUrl);
-      const [malformed] = identity.malformed;
-      if (malformed) return deny({ code: 'identity-claim-malformed', name: malformed });
-      const scopes = scopeList(claimAt(claims, realm.config.scopeKey));
-      return { realm, identity, caller: this.#callerOf(realm, claims, identity, scopes, baseOf(request)) };
-    } catch (error) {
-      const code: unknown = (error as { readonly code?: unknown }).code;
-      return deny({ code: 'token-invalid', ...(typeof code === 'string' && { name: code }) });
-    }
-  }
-
-  #caller(
-    request: { readonly fhirServiceBaseUrl?: string; readonly requestContext?: RequestContext },
-    identity: CarriedIdentity,
-    scopes: readonly string[],
-  ): Found | Extract<Decision, { decision: 'deny' }> {
-    const realm = this.#realms.find(request);
-    if (!realm) return deny({ code: 'tenant-mismatch' });
-    // Where one handler serves several issuers, an identity is good only in the realm of the issuer that made it.
-    if (this.#realms.several && identity.issuer !== realm.config.expectedIssValue)
-      return deny({ code: 'tenant-mismatch' });
-    return { realm, identity, caller: this.#callerOf(realm, identity.claims, identity, scopes, baseOf(request)) };
-  }
-
-  #callerOf(
-    realm: Realm,
-    claims: Readonly<Record<string, unknown>>,
-    identity: ClaimedIdentity,
-    scopes: readonly string[],
-    base = realm.base,
-  ): Caller {
-    const encounter =
-      realm.policy.encounterContext === 'narrow' ? encounterFromClaims(claims, realm.config, base) : undefined;
-    return { grants: grantsOf(scopes, identity, base, realm.policy, this.#parser), claims, encounter, base };
+  /**
+   * The URL of a write, as far as it is known: only a request that was verified as this very interaction tells. The
+   * router hands over the id as it stands in the path, so it is decoded here; what is then no id tells nothing.
+   */
+  #urlOf(userIdentity: object, operation: Interaction): { readonly resourceType?: string; readonly id?: string } {
+    const verified = this.#verifiedFor.get(userIdentity);
+    if (verified?.operation !== operation) return {};
+    const id = decodeId(verified.id);
+    return { ...withType(verified.resourceType), ...(id !== undefined && { id }) };
   }
 
   async #decideWrite(
-    { caller, realm }: Found,
+    { caller, realm }: KnownCaller,
     write: {
-      operation: Interaction;
-      body: unknown;
-      resourceType: string | undefined;
-      id: string | undefined;
+      readonly operation: Interaction;
+      readonly body: unknown;
+      readonly resourceType: string | undefined;
+      readonly id: string | undefined;
       /** The body is the stored resource, read by the host. */
-      trustsBody: boolean;
+      readonly isStored: boolean;
     },
   ): Promise<Decision> {
     const { operation, body, resourceType, id } = write;
-    if (write.trustsBody) {
-      return decide(caller, { interaction: operation, resourceType, id, stored: body ?? null }, realm.policy);
-    }
     const about = { interaction: operation, resourceType, id };
+    if (write.isStored) return decide(caller, { ...about, stored: body ?? null }, realm.policy);
     if (operation === 'create') return decide(caller, { ...about, resource: body ?? null }, realm.policy);
     const stored = await this.#stored({ ...(resourceType && { resourceType }), ...(id && { id }) });
+    if (stored === undefined && this.#options.lookup) return this.#decideUnknown(caller, realm, about);
     if (stored === undefined) this.#warnOnce();
-    if (Array.isArray(body) || (operation === 'patch' && stored !== undefined)) {
+    // With a lookup the host has to execute what was judged: the resource of this id, not the one that the body names.
+    if (stored !== undefined && bearsOtherId({ ...about, resource: body })) {
+      return deny({ code: 'id-mismatch', ...withType(resourceType) });
+    }
+    if (operation === 'patch' && (Array.isArray(body) || stored !== undefined)) {
+      if (resourceType === undefined) return this.#decideBlindPatch(caller, body, realm);
       return decide(caller, { ...about, patch: body, ...(stored !== undefined && { stored }) }, realm.policy);
     }
     return decide(caller, { ...about, resource: body ?? null, ...(stored !== undefined && { stored }) }, realm.policy);
   }
 
-  async #decideEntry(found: Found, entry: BatchReadWriteRequest): Promise<Decision> {
+  /** A write of which nobody can say what it is to: covered only by who may write every resource of the type. */
+  #decideUnknown(
+    caller: Caller,
+    realm: Realm,
+    { interaction, resourceType }: { readonly interaction: Interaction; readonly resourceType: string | undefined },
+  ): Decision {
+    if (resourceType === undefined) return deny({ code: 'resource-malformed' });
+    return new Judge(caller, [interaction], realm.policy).decide(resourceType, [
+      { unseenId: undefined, state: 'stored' },
+    ]);
+  }
+
+  /**
+   * A JSON Patch of which nobody says what it patches. The usable scopes are those for the type in the URL, so a grant
+   * among them that opens every resource of its type covers it; no other does.
+   */
+  #decideBlindPatch(caller: Caller, patch: unknown, realm: Realm): Decision {
+    const types = caller.grants.granted.map(({ scope }) => scope.type);
+    const decisions = types.map((resourceType) =>
+      decide(caller, { interaction: 'patch', resourceType, patch }, realm.policy),
+    );
+    return decisions.find(({ decision }) => decision === 'allow') ?? decisions[0] ?? deny({ code: 'scope-missing' });
+  }
+
+  async #decideEntry(found: KnownCaller, entry: BatchReadWriteRequest): Promise<Decision> {
     const { operation, resourceType, id } = entry;
     const { caller, realm } = found;
     const body: unknown = entry.resource;
     if (operation === 'create' || operation === 'update' || operation === 'patch') {
-      return this.#decideWrite(found, { operation, body, resourceType, id: id || idOf(body), trustsBody: false });
+      return this.#decideWrite(found, { operation, body, resourceType, id: id || idOf(body), isStored: false });
     }
     if (operation !== 'delete') return new Judge(caller, [operation], realm.policy).decideType(resourceType);
     // The body is the client's, or only a URL: the stored resource decides, or nobody but who may delete any.
@@ -511,6 +459,16 @@ export class SMARTHandler implements Authorization {
     );
   }
 
+  /** A token that does not verify is a decision, too; its own error goes on to the host. */
+  async #verified<T>(method: string, request: Described, verify: () => Promise<T>): Promise<T> {
+    try {
+      return await verify();
+    } catch (error) {
+      this.#report({ method, ...describe(request), decision: deniedByToken(error) });
+      throw error;
+    }
+  }
+
   #enforce(method: string, request: Described, decision: Decision): void {
     this.#report({ method, ...describe(request), decision });
     if (decision.decision === 'deny') throw new DeniedError(decision);
@@ -537,12 +495,6 @@ export class SMARTHandler implements Authorization {
       throw isUnauthorizedError(error) ? error : new DeniedError(deny({ code: 'internal-error' }));
     }
   }
-}
-
-interface Found {
-  readonly realm: Realm;
-  readonly identity: ClaimedIdentity;
-  readonly caller: Caller;
 }
 
 interface Described {
@@ -579,9 +531,19 @@ function withoutBlindSystems(caller: Caller): Caller {
   return { ...caller, grants: { ...caller.grants, granted } };
 }
 
-function idOf(body: unknown): string | undefined {
-  const id: unknown = typeof body === 'object' && body !== null ? (body as { readonly id?: unknown }).id : undefined;
-  return typeof id === 'string' ? id : undefined;
+/** The id in a path, decoded once; undefined for what is no FHIR id then. */
+function decodeId(id: string | undefined): string | undefined {
+  if (id === undefined) return undefined;
+  try {
+    const decoded = decodeURIComponent(id);
+    return isFhirId(decoded) ? decoded : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isSearch(operation: string): operation is 'search-type' | 'search-system' {
+  return operation === 'search-type' || operation === 'search-system';
 }
 
 function parametersOf(query: NonNullable<AccessRequest['query']>): readonly (readonly [string, string])[] {

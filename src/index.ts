@@ -1,10 +1,11 @@
 export { SMARTHandler } from './handler.js';
-export type { AccessRequest, SearchAuthorization } from './handler.js';
+export type { AccessRequest, AuthenticateRequest, FilterBundleRequest, SearchAuthorization } from './requests.js';
 export type { IntrospectionOptions, SMARTConfig } from './config.js';
 export type { MembershipOptions, ResourceLookup, SMARTHandlerOptions, Tenant, TenantRequest } from './options.js';
 export type { DecisionEvent } from './decision-event.js';
 export type { AllowDecision, Decision, DenyDecision, GrantReference } from './access/decision.js';
 export type { AdminRule, Membership, NarrowingContext, OperationRule } from './access/policy.js';
+export type { FilteredBundle } from './access/read-filter.js';
 export type { AllowCode, DenyCode, DenyReason } from './access/reason.js';
 export { explainDecision } from './access/explain.js';
 export { qualifiedOwner } from './access/job.js';
@@ -27,3 +28,5 @@ export type { UserIdentity } from './identity/identity.js';
 export type { FhirVersion } from './fhir/version.js';
 export { DeniedError } from './denied-error.js';
 export { ConfigError, UnauthorizedError } from './errors.js';
+export type { TokenErrorCode } from './token/error.js';
+export { TokenError } from './token/error.js';

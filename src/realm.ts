@@ -25,13 +25,14 @@ export class Realm {
 
   /** Made at first use: a handler that never verifies needs no endpoint. @throws Error that names the missing keys. */
   verifier(): TokenVerifier {
-    const { jwksEndpoint, jwksHeaders, tokenIntrospection, expectedIssValue, expectedAudValue } = this.config;
+    const { jwksEndpoint, jwksHeaders, tokenIntrospection, expectedIssValue, expectedAudValue, scopeKey } = this.config;
     if (!jwksEndpoint && !tokenIntrospection) {
       throw new Error('To verify access tokens, set jwksEndpoint or tokenIntrospection in the SMARTConfig');
     }
     this.#verifier ??= createTokenVerifier({
       issuer: expectedIssValue,
       audience: expectedAudValue,
+      scopeClaim: scopeKey,
       ...(jwksEndpoint && { jwksEndpoint }),
       ...(jwksHeaders && { jwksHeaders }),
       ...(tokenIntrospection && { introspection: tokenIntrospection }),
@@ -62,11 +63,20 @@ export class Realms {
   /** The realm, or undefined where the request belongs to none: to no tenant, or to one with another base URL. */
   find(request: TenantRequest): Realm | undefined {
     if (!this.#tenantOf) return this.#main;
-    const tenant = this.#tenantOf(request);
+    const tenant = this.#resolve(this.#tenantOf, request);
     if (!tenant) return undefined;
     const realm = this.#realmOf(tenant);
     const asked = baseOf(request);
     return asked === undefined || asked === realm.base ? realm : undefined;
+  }
+
+  /** A resolver that fails on what a client sent names no tenant. */
+  #resolve(tenantOf: NonNullable<SMARTHandlerOptions['tenantOf']>, request: TenantRequest): Tenant | undefined {
+    try {
+      return tenantOf(request);
+    } catch {
+      return undefined;
+    }
   }
 
   #realmOf({ config, apiUrl }: Tenant): Realm {

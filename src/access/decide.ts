@@ -3,7 +3,7 @@ import type { Caller } from './caller.js';
 import type { Decision } from './decision.js';
 import { deny } from './decision.js';
 import type { ResourceState } from './judge.js';
-import { Judge, typeOf } from './judge.js';
+import { Judge, idOf, seen, typeOf } from './judge.js';
 import { applyResourcePatch } from './patch.js';
 import type { AccessPolicy } from './policy.js';
 
@@ -15,7 +15,7 @@ export interface Question {
   readonly interaction: Interaction;
   /** The type in the URL; absent for the whole system. */
   readonly resourceType?: string | undefined;
-  /** The id in the URL. */
+  /** The id by which the server knows the resource: the one in the URL. */
   readonly id?: string | undefined;
   /** What is read; or the body of a create or update. */
   readonly resource?: unknown;
@@ -29,7 +29,7 @@ export interface Question {
 
 /** Decides about one interaction. Pure: everything that has to be fetched was fetched before. */
 export function decide(caller: Caller, question: Question, policy: AccessPolicy): Decision {
-  const { interaction, id } = question;
+  const { interaction } = question;
   const judge = new Judge(caller, question.conditional ? [interaction, 'search-type'] : [interaction], policy);
   const states = statesOf(question, policy);
   if (states === undefined) return deny({ code: 'patch-unusable' });
@@ -37,9 +37,6 @@ export function decide(caller: Caller, question: Question, policy: AccessPolicy)
     question.resourceType ?? typeOf(states.map((state) => ('value' in state ? state.value : undefined))[0]);
   if (resourceType === undefined) {
     return states.length === 0 ? judge.decideType(undefined) : deny({ code: 'resource-malformed' });
-  }
-  if (id !== undefined && states.some((state) => bearsOtherId(state, id, interaction))) {
-    return deny({ code: 'id-mismatch', resourceType });
   }
   return judge.decide(resourceType, states);
 }
@@ -50,14 +47,14 @@ function statesOf(question: Question, policy: AccessPolicy): readonly ResourceSt
   switch (interaction) {
     case 'read':
     case 'vread':
-      return 'resource' in question ? [{ value: question.resource, idProves: true }] : [];
+      return 'resource' in question ? [seen(question.resource)] : [];
     case 'create':
-      return 'resource' in question ? [{ value: question.resource, idProves: false, state: 'result' }] : [];
+      return 'resource' in question ? [{ value: question.resource, id: undefined, state: 'result' }] : [];
     case 'delete':
       if (stored === undefined) return [];
       // Nothing is stored: only who may delete any resource of the type learns that.
       if (stored === null) return [{ unseenId: undefined, state: 'stored' }];
-      return [{ value: stored, idProves: true, state: 'stored' }];
+      return [seen(stored, 'stored')];
     case 'update':
     case 'patch': {
       const known = storedStates(question, policy);
@@ -65,12 +62,11 @@ function statesOf(question: Question, policy: AccessPolicy): readonly ResourceSt
         // Without the stored resource nobody can say what the patch leaves: only who may write all of the type may.
         if (stored === undefined || stored === null) return [{ unseenId: undefined, state: 'result' }];
         const result = applyResourcePatch(stored, patch);
-        return result === undefined ? undefined : [...known, { value: result, idProves: true, state: 'result' }];
+        return result === undefined ? undefined : [...known, { value: result, id: idOf(stored), state: 'result' }];
       }
       if (!('resource' in question)) return known;
       // A resource that does not exist yet has no id of the server's: PUT then creates.
-      const idProves = stored === null ? false : interaction === 'update' || id !== undefined;
-      return [...known, { value: question.resource, idProves, state: 'result' }];
+      return [...known, { value: question.resource, id: stored === null ? undefined : id, state: 'result' }];
     }
     case 'search-type':
     case 'search-system':
@@ -85,14 +81,18 @@ function statesOf(question: Question, policy: AccessPolicy): readonly ResourceSt
 
 function storedStates({ stored, resource }: Question, policy: AccessPolicy): readonly ResourceState[] {
   if (stored === null) return [];
-  if (stored !== undefined) return [{ value: stored, idProves: true, state: 'stored' }];
+  if (stored !== undefined) return [seen(stored, 'stored')];
   return policy.refuseWritesWithoutStored && resource !== undefined ? [{ unseenId: undefined, state: 'stored' }] : [];
 }
 
-function bearsOtherId(state: ResourceState, id: string, interaction: Interaction): boolean {
-  // FHIR R4, 3.1.0.8: a server ignores the id in the body of a create.
-  if (!('value' in state) || interaction === 'create') return false;
-  const { value } = state;
-  const own = typeof value === 'object' && value !== null ? (value as { readonly id?: unknown }).id : undefined;
-  return own !== undefined && own !== id;
+/**
+ * Whether what is read or written bears another id than the URL. FHIR R4, 3.1.0.7 update: the ids have to be the same; a
+ * server ignores the id in the body of a create (3.1.0.8).
+ */
+export function bearsOtherId({ interaction, id, resource, stored }: Question): boolean {
+  if (id === undefined || interaction === 'create') return false;
+  return [resource, stored].some((each) => {
+    const own = idOf(each);
+    return own !== undefined && own !== id;
+  });
 }

@@ -1,5 +1,6 @@
 import type { Interaction } from '../scope/rule.js';
-import { letterOf } from '../scope/rule.js';
+import { FULL_RULE, letterOf } from '../scope/rule.js';
+import type { Permission } from '../scope/scope.js';
 import type { Caller } from './caller.js';
 import { compileConstraint } from './constraint/compile.js';
 import type { Constraint } from './constraint/constraint.js';
@@ -22,10 +23,10 @@ export type ResourceState = SeenState | UnseenState;
 export interface SeenState {
   readonly value: unknown;
   /**
-   * Whether the id in the resource is the server's. A client chooses the id of what it creates, so there it proves
-   * nothing; everywhere else it tells which resource this is.
+   * The id by which the server knows the resource. Undefined where a client chose it, on create: there an id in the body
+   * proves nothing.
    */
-  readonly idProves: boolean;
+  readonly id: string | undefined;
   readonly state?: 'stored' | 'result';
 }
 
@@ -112,7 +113,7 @@ export class Judge {
   /** Whether a resource is covered: the short form for the entries of a Bundle. */
   allows(resource: unknown): boolean {
     const type = typeOf(resource);
-    return type !== undefined && this.#find(type, [{ value: resource, idProves: true }], undefined) !== undefined;
+    return type !== undefined && this.#find(type, [seen(resource)], undefined) !== undefined;
   }
 
   /** Whether a resource of which only type and id are known is covered. */
@@ -186,7 +187,7 @@ export class Judge {
         : reach.unseen(state.unseenId);
     }
     const resource = state.value as Readonly<Record<string, unknown>>;
-    const outcome = reach.seen(resource, state.idProves);
+    const outcome = reach.seen(resource, state.id);
     if (typeof outcome === 'string') return outcome;
     if (!constraints.every((alternatives) => alternatives.some((constraint) => constraint.matches(resource)))) {
       return 'constraint-not-met';
@@ -298,12 +299,15 @@ export class Judge {
       const compiled = compileConstraint(this.#policy.version, resourceType, clauses);
       if ('unsupported' in compiled) return { code: 'scope-constraint-unsupported', name: compiled.unsupported };
     }
-    const permitted =
-      permission.syntax === 'v1'
-        ? permission.word === '*'
-        : missing.every((each) => permission.letters.has(letterOf(each) ?? 'c'));
+    const permitted = missing.every((each) => permits(permission, each));
     return { code: permitted ? 'scope-rule-excludes' : 'scope-lacks-interaction' };
   }
+}
+
+/** Whether a permission means an interaction by itself, before this server's ScopeRule. */
+function permits(permission: Permission, interaction: Interaction): boolean {
+  if (permission.syntax === 'v2') return permission.letters.has(letterOf(interaction) ?? 'c');
+  return permission.word === '*' || FULL_RULE[permission.word].includes(interaction);
 }
 
 const READING: ReadonlySet<Interaction> = new Set([
@@ -352,6 +356,18 @@ function flawOf(resourceType: string, state: ResourceState): DenyReason | undefi
   const type = typeOf(state.value);
   if (type === undefined) return { code: 'resource-malformed', ...about };
   return type === resourceType ? undefined : { code: 'type-mismatch', ...about };
+}
+
+/** A resource as the server holds it: its id is the server's. */
+export function seen(value: unknown, state?: 'stored' | 'result'): SeenState {
+  return { value, id: idOf(value), ...(state && { state }) };
+}
+
+/** The id that a resource bears. */
+export function idOf(resource: unknown): string | undefined {
+  if (typeof resource !== 'object' || resource === null) return undefined;
+  const { id } = resource as { readonly id?: unknown };
+  return typeof id === 'string' ? id : undefined;
 }
 
 /** The type of a resource, or undefined for what is none. */

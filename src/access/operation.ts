@@ -1,7 +1,7 @@
 import type { Caller } from './caller.js';
 import type { Decision } from './decision.js';
 import { deny } from './decision.js';
-import { Judge } from './judge.js';
+import { Judge, seen } from './judge.js';
 import type { AccessPolicy } from './policy.js';
 
 /** An operation that is called: on the system, on a type, or on an instance. */
@@ -27,5 +27,5 @@ export function decideOperation(caller: Caller, call: OperationCall, policy: Acc
   if (call.resourceType === undefined || call.resource === undefined || !judgesInstance) {
     return judge.decideType(call.resourceType);
   }
-  return judge.decide(call.resourceType, [{ value: call.resource, idProves: true }]);
+  return judge.decide(call.resourceType, [seen(call.resource)]);
 }

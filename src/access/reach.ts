@@ -18,8 +18,8 @@ export interface Evidence {
 
 /** Whether one grant reaches resources of one type: evidence if it does, a reason code if it does not. */
 export interface Reach {
-  /** A resource at hand. @param idProves Whether its id is the server's. */
-  seen(resource: Readonly<Record<string, unknown>>, idProves: boolean): Evidence | DenyCode;
+  /** A resource at hand. @param id The id by which the server knows it, if it does. */
+  seen(resource: Readonly<Record<string, unknown>>, id: string | undefined): Evidence | DenyCode;
   /** A resource of which only the id is known, or nothing. */
   unseen(id: string | undefined): Evidence | DenyCode;
 }
@@ -66,7 +66,8 @@ export function reachOf(
   const member = mode === 'compartment' ? 'compartment' : 'referenced';
   const outside: DenyCode = mode === 'compartment' ? 'not-in-compartment' : 'not-referenced';
   const accepts = (reference: string): boolean => refersTo(reference, subject);
-  const isSubject = (id: unknown): boolean => subject.local && type === subject.resourceType && id === subject.id;
+  const isSubject = (id: string | undefined): boolean =>
+    subject.local && type === subject.resourceType && id === subject.id;
   const ruleReaches = rules
     .filter(({ resourceType }) => resourceType === type)
     .map((rule) => ruleReach(rule, claims, base))
@@ -75,8 +76,8 @@ export function reachOf(
     !writes && membership.sharedTypes.has(type) ? (referencePlan(version, type, 'Patient') ?? NOWHERE) : undefined;
 
   return {
-    seen(resource, idProves) {
-      if (idProves && isSubject(resource['id'])) return SELF;
+    seen(resource, id) {
+      if (isSubject(id)) return SELF;
       const path = plan && findReference(plan, resource, accepts);
       if (path !== undefined) return { code: member, path };
       for (const reach of ruleReaches) {
@@ -88,7 +89,7 @@ export function reachOf(
       return outside;
     },
     unseen(id) {
-      return id !== undefined && isSubject(id) ? SELF : 'stored-unknown';
+      return isSubject(id) ? SELF : 'stored-unknown';
     },
   };
 }

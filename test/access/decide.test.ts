@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Decision } from '../../src/access/decision.js';
 import { explainDecision } from '../../src/access/explain.js';
-import type { AccessRequest } from '../../src/handler.js';
+import type { AccessRequest } from '../../src/requests.js';
 import type { SMARTHandlerOptions } from '../../src/options.js';
 import { BASE, CONFIG, handlerWith, identity, observation } from './world.js';
 

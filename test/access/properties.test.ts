@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { KeyValueMap, SearchFilter } from 'fhir-works-on-aws-interface';
-import type { AccessRequest } from '../../src/handler.js';
+import type { AccessRequest } from '../../src/requests.js';
 import { RUNS } from '../runs.js';
 import { PEOPLE, anyIdentity, anyResource, anyScope, handlerWith, identity } from './world.js';
 

@@ -1,0 +1,93 @@
+import type { ValueMatcher, ValueRule } from './constraint.js';
+import { isObject, someMember } from './constraint.js';
+import { splitUnescaped } from './unescape.js';
+
+/** `system|code` with its variants: a system left out (`code`), said to be absent (`|code`), or alone (`system|`). */
+export type TokenValue =
+  | { readonly kind: 'code'; readonly code: string }
+  | { readonly kind: 'no-system'; readonly code: string }
+  | { readonly kind: 'system'; readonly system: string }
+  | { readonly kind: 'pair'; readonly system: string; readonly code: string };
+
+/** Datatypes in which a system stands beside the code. */
+const WITH_SYSTEM = new Set(['Coding', 'CodeableConcept', 'Identifier']);
+
+/** Datatypes that are their own code. The system of a `code` is implied by its binding, which is not known here. */
+const PRIMITIVE = new Set(['code', 'string', 'id', 'uri']);
+
+interface TokenTable {
+  readonly codes: ReadonlySet<unknown>;
+  readonly withoutSystem: ReadonlySet<unknown>;
+  readonly systems: ReadonlySet<unknown>;
+  readonly pairs: ReadonlyMap<unknown, ReadonlySet<unknown>>;
+}
+
+/**
+ * Tokens (FHIR R4, 3.1.1.4.10). Compared letter by letter: the specification leaves it to the code system whether case
+ * counts and advises searches to ignore it where that is unknown, because a search that finds too much does less harm.
+ * A scope that opens too much does more.
+ */
+export const TOKEN: ValueRule<TokenValue> = {
+  read(text) {
+    const [first = '', second, ...rest] = splitUnescaped(text, '|') ?? [];
+    if (rest.length > 0) return undefined;
+    if (second === undefined) return first === '' ? undefined : { kind: 'code', code: first };
+    if (first === '') return second === '' ? undefined : { kind: 'no-system', code: second };
+    return second === '' ? { kind: 'system', system: first } : { kind: 'pair', system: first, code: second };
+  },
+
+  fits(value, { datatype }) {
+    if (WITH_SYSTEM.has(datatype)) return true;
+    if (value.kind !== 'code') return false;
+    if (datatype === 'boolean') return value.code === 'true' || value.code === 'false';
+    return datatype === 'ContactPoint' || PRIMITIVE.has(datatype);
+  },
+
+  matcher(values, { datatype }) {
+    const table = tabulate(values);
+    switch (datatype) {
+      case 'CodeableConcept':
+        return conceptMatcher(table);
+      case 'Coding':
+        return (value) => isObject(value) && has(table, value['system'], value['code']);
+      case 'Identifier':
+        return (value) => isObject(value) && has(table, value['system'], value['value']);
+      case 'ContactPoint':
+        return (value) => isObject(value) && table.codes.has(value['value']);
+      case 'boolean':
+        return (value) => typeof value === 'boolean' && table.codes.has(value ? 'true' : 'false');
+      default:
+        return (value) => table.codes.has(value);
+    }
+  },
+};
+
+function conceptMatcher(table: TokenTable): ValueMatcher {
+  const matchesCoding: ValueMatcher = (coding) => isObject(coding) && has(table, coding['system'], coding['code']);
+  return (value) => isObject(value) && someMember(value['coding'], matchesCoding);
+}
+
+/** Whatever is no string is in none of the tables, and no value is empty. */
+function has(table: TokenTable, system: unknown, code: unknown): boolean {
+  if (table.codes.has(code)) return true;
+  if (system === undefined) return table.withoutSystem.has(code);
+  return table.systems.has(system) || table.pairs.get(system)?.has(code) === true;
+}
+
+function tabulate(values: readonly TokenValue[]): TokenTable {
+  const pairs = new Map<string, Set<string>>();
+  for (const value of values) {
+    if (value.kind !== 'pair') continue;
+    const known = pairs.get(value.system);
+    if (known === undefined) pairs.set(value.system, new Set([value.code]));
+    else known.add(value.code);
+  }
+  const codesOf = (kind: 'code' | 'no-system'): Set<unknown> =>
+    new Set(values.flatMap((value) => (value.kind === kind ? [value.code] : [])));
+  return {
+    codes: codesOf('code'),
+    withoutSystem: codesOf('no-system'),
+    systems: new Set(values.flatMap((value) => (value.kind === 'system' ? [value.system] : []))),
+    pairs,
+  };
+}

@@ -1,0 +1,79 @@
+import type { Asked } from './asked.js';
+import { singleType } from './asked.js';
+import { lacks } from './touched.js';
+import type { Outcome, Parameter } from './verdict.js';
+import { keep, refuse, remove } from './verdict.js';
+
+type Judge = (asked: Asked, parameter: Parameter) => Outcome;
+
+const harmless: Judge = (_asked, parameter) => keep(parameter);
+
+/** Allowed only to those who may see everything. */
+const boundless: Judge = (asked, parameter) =>
+  asked.opensEverything() ? keep(parameter) : refuse({ name: parameter[0], code: 'query-parameter' });
+
+/**
+ * Counts what is found, seen or not, or leaves out of the results what they are judged by: only for types that are open
+ * as a whole, for which nothing is left to judge.
+ */
+const onlyWhole: Judge = (asked, parameter) =>
+  asked.types.every((type) => asked.opens(type))
+    ? keep(parameter)
+    : remove({ name: parameter[0], code: 'query-type', ...singleType(asked) });
+
+const onlyWholeUnless =
+  (value: string): Judge =>
+  (asked, parameter) =>
+    parameter[1] === value ? keep(parameter) : onlyWhole(asked, parameter);
+
+/** FHIR R4, 3.1.1.5.3 Page Count: a page of nothing is a count of everything. */
+const pageSize: Judge = (asked, parameter) => {
+  if (!/^\d{1,9}$/.test(parameter[1])) return refuse({ name: parameter[0], code: 'query-parameter' });
+  return Number(parameter[1]) === 0 ? onlyWhole(asked, parameter) : keep(parameter);
+};
+
+const sorting: Judge = (asked, [name, value]) => {
+  const findings = value.split(',').flatMap((item) => {
+    const path = item.startsWith('-') ? item.slice(1) : item;
+    return path === '_score' ? [] : lacks(asked, name, path, '');
+  });
+  return findings.length === 0 ? keep([name, value]) : refuse(...findings);
+};
+
+/**
+ * Parameters that say how the results are given, and the common ones that are more than elements (FHIR R4, 3.1.1.5;
+ * FHIR R5, 3.2.1.7). A Map, since its keys come from requests.
+ */
+export const RESULT_PARAMETERS: ReadonlyMap<string, Judge> = new Map<string, Judge>([
+  ['_format', harmless],
+  ['_pretty', harmless],
+  ['_score', harmless],
+  ['_maxresults', harmless],
+  // Of the history interactions.
+  ['_since', harmless],
+  ['_at', harmless],
+  // Of paging links, as servers write them. Those that resume a search by its name are not among them: it may be the
+  // search of somebody else.
+  ['_offset', harmless],
+  ['_page', harmless],
+  ['_getpagesoffset', harmless],
+  ['_count', pageSize],
+  ['_total', onlyWholeUnless('none')],
+  ['_summary', onlyWholeUnless('false')],
+  ['_elements', onlyWhole],
+  ['_sort', sorting],
+  // STU2 wrote the direction so, and servers still take it.
+  ['_sort:asc', sorting],
+  ['_sort:desc', sorting],
+  // Results that are no entries of their own, in resources of any type.
+  ['_contained', (asked, parameter) => (parameter[1] === 'false' ? keep(parameter) : boundless(asked, parameter))],
+  ['_containedType', boundless],
+  // Languages and named queries of their own; a graph brings what its definition says.
+  ['_filter', boundless],
+  ['_query', boundless],
+  [
+    '_graph',
+    (asked, parameter) =>
+      asked.opensEverything() ? keep(parameter) : remove({ name: parameter[0], code: 'query-parameter' }),
+  ],
+]);

@@ -1,0 +1,166 @@
+import type { KeyValueMap, VerifyAccessTokenRequest } from 'fhir-works-on-aws-interface';
+import type { Caller } from './access/caller.js';
+import type { Decision, DenyDecision } from './access/decision.js';
+import { allow, deny } from './access/decision.js';
+import { decideExport } from './access/export.js';
+import type { Grant } from './access/grant.js';
+import { coversRequest, grantsOf } from './access/grant.js';
+import { Judge } from './access/judge.js';
+import { claimAt } from './identity/claim-path.js';
+import type { CarriedIdentity, ClaimedIdentity, MalformedClaims, UserIdentity } from './identity/identity.js';
+import { encounterFromClaims, identityFromClaims, readIdentity, withoutDerivedFields } from './identity/identity.js';
+import type { TenantRequest } from './options.js';
+import type { Realm, Realms } from './realm.js';
+import { baseOf } from './realm.js';
+import type { ScopeParser } from './scope/list.js';
+import { scopeList } from './scope/list.js';
+
+/** Who asks, and in which realm. */
+export interface KnownCaller {
+  readonly realm: Realm;
+  readonly identity: ClaimedIdentity;
+  readonly caller: Caller;
+}
+
+/** Who asks, from a token that verified. */
+interface TokenCaller extends KnownCaller {
+  readonly identity: ClaimedIdentity & { readonly malformed: MalformedClaims };
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly scopes: readonly string[];
+}
+
+/** An identity for the host, or the decision that there is none. */
+export interface Identified {
+  readonly decision: Decision;
+  readonly identity: UserIdentity;
+}
+
+/** Turns tokens and identities into callers with their grants. */
+export class Callers {
+  readonly #realms: Realms;
+  readonly #parser: ScopeParser;
+
+  constructor(realms: Realms, parser: ScopeParser) {
+    this.#realms = realms;
+    this.#parser = parser;
+  }
+
+  /** The caller of an identity that was verified before, with some of its scopes. */
+  carried(request: TenantRequest, identity: CarriedIdentity, scopes: readonly string[]): KnownCaller | DenyDecision {
+    const realm = this.#realms.find(request);
+    if (!realm) return deny({ code: 'tenant-mismatch' });
+    // Where one handler serves several issuers, an identity is good only in the realm of the issuer that made it.
+    if (this.#realms.several && identity.issuer !== realm.config.expectedIssValue) {
+      return deny({ code: 'tenant-mismatch' });
+    }
+    return { realm, identity, caller: this.#caller(realm, identity.claims, identity, scopes, baseOf(request)) };
+  }
+
+  /** The caller of a request that bears a token or an identity. What the token lacks is a denial, not an error. */
+  async of(
+    request: TenantRequest & { readonly accessToken?: string; readonly userIdentity?: KeyValueMap },
+  ): Promise<KnownCaller | DenyDecision> {
+    if (request.userIdentity !== undefined) {
+      const identity = readIdentity(request.userIdentity);
+      return this.carried(request, identity, identity.scopes);
+    }
+    const verify = this.verifying(request, request.accessToken);
+    try {
+      const found = await verify();
+      if ('decision' in found) return found;
+      return malformedClaim(found.identity.malformed) ?? found;
+    } catch (error) {
+      return deniedByToken(error);
+    }
+  }
+
+  /**
+   * Prepares to verify a token. The preparation throws where the configuration cannot verify any, which is the
+   * programmer's mistake; the verification rejects where the token does not verify, which is the client's.
+   */
+  verifying(request: TenantRequest, accessToken: unknown): () => Promise<TokenCaller | DenyDecision> {
+    const realm = this.#realms.find(request);
+    const verifier = realm?.verifier();
+    return async () => {
+      if (!realm || !verifier) return deny({ code: 'tenant-mismatch' });
+      const { claims } = await verifier.verify(accessToken);
+      const scopes = scopeList(claimAt(claims, realm.config.scopeKey));
+      const identity = identityFromClaims(claims, realm.config, request.fhirServiceBaseUrl ?? realm.apiUrl);
+      return {
+        realm,
+        identity,
+        claims,
+        scopes,
+        caller: this.#caller(realm, claims, identity, scopes, baseOf(request)),
+      };
+    };
+  }
+
+  #caller(
+    realm: Realm,
+    claims: Readonly<Record<string, unknown>>,
+    identity: ClaimedIdentity,
+    scopes: readonly string[],
+    base = realm.base,
+  ): Caller {
+    const narrows = realm.policy.encounterContext === 'narrow';
+    const encounter = narrows ? encounterFromClaims(claims, realm.config, base) : undefined;
+    return { grants: grantsOf(scopes, identity, base, realm.policy, this.#parser), claims, encounter, base };
+  }
+}
+
+/** The identity for one request: only the scopes that can cover it are usable, and only their identities are in it. */
+export function identifyForRequest(
+  found: TokenCaller,
+  { operation, resourceType, bulkDataAuth }: VerifyAccessTokenRequest,
+): Identified {
+  const { caller, realm, identity } = found;
+  const judge = new Judge(caller, [operation], realm.policy);
+  const { usable, decision } = bulkDataAuth
+    ? decideExport(caller, bulkDataAuth, realm.policy)
+    : { usable: judge.grantsFor(resourceType), decision: judge.decideType(resourceType) };
+
+  // A scope would cover the request, but the claim that has to say for whom is garbage: nothing in this token is sure.
+  const broken = bulkDataAuth
+    ? undefined
+    : caller.grants.unidentified.find(
+        (scope) =>
+          identity.malformed.has(scope.scope.level as 'user' | 'patient') &&
+          coversRequest(scope, [operation], resourceType),
+      );
+  if (!broken) return { decision, identity: identityWith(found, usable) };
+  const { text, level } = broken.scope;
+  return {
+    decision: deny({ code: 'identity-claim-malformed', scope: text, name: level }),
+    identity: identityWith(found, []),
+  };
+}
+
+/** The identity for whatever is asked later: every scope that makes a grant is usable. */
+export function identifyForAll(found: TokenCaller): Identified {
+  const decision = malformedClaim(found.identity.malformed) ?? allow('scope-covers');
+  return { decision, identity: identityWith(found, found.caller.grants.granted) };
+}
+
+function identityWith({ claims, scopes, identity }: TokenCaller, usable: readonly Grant[]): UserIdentity {
+  const texts = new Set(usable.map(({ scope }) => scope.text));
+  const levels = new Set(usable.map(({ scope }) => scope.level));
+  return {
+    ...withoutDerivedFields(claims),
+    scopes: [...scopes],
+    usableScopes: scopes.filter((scope) => texts.has(scope)),
+    ...(identity.user && levels.has('user') && { fhirUserObject: identity.user }),
+    ...(identity.patient && levels.has('patient') && { patientLaunchContext: identity.patient }),
+  };
+}
+
+/** What a token that does not verify is refused with: the code of its error, never its text. */
+export function deniedByToken(error: unknown): DenyDecision {
+  const code: unknown = error instanceof Error ? (error as { readonly code?: unknown }).code : undefined;
+  return deny({ code: 'token-invalid', ...(typeof code === 'string' && { name: code }) });
+}
+
+function malformedClaim(malformed: MalformedClaims): DenyDecision | undefined {
+  const [level] = malformed;
+  return level && deny({ code: 'identity-claim-malformed', name: level });
+}

@@ -1,0 +1,54 @@
+import type { BulkDataAuth, KeyValueMap, RequestContext, SearchFilter } from 'fhir-works-on-aws-interface';
+import type { Decision } from './access/decision.js';
+import type { Interaction } from './scope/rule.js';
+
+/** One request to be judged, with an access token or with an identity that verifyAccessToken returned. */
+export interface AccessRequest {
+  /** A FHIR interaction (`read`, `search-type`, …) or an operation by its name (`$everything`). */
+  readonly operation: Interaction | `$${string}`;
+  readonly resourceType?: string;
+  readonly id?: string;
+  readonly vid?: string;
+  readonly accessToken?: string;
+  readonly userIdentity?: KeyValueMap;
+  readonly fhirServiceBaseUrl?: string;
+  readonly requestContext?: RequestContext;
+  /** What is read, or the body of a create or update. Without it the decision is about the grants alone. */
+  readonly resource?: unknown;
+  /** The resource as it is stored before a write; null if there is none. Looked up when absent and a lookup is there. */
+  readonly storedResource?: unknown;
+  /** The body of a patch: a JSON Patch (RFC 6902, an array) or a JSON Merge Patch (RFC 7396, an object). */
+  readonly patch?: unknown;
+  /** A conditional create, update, patch or delete: it needs the right to search as well. */
+  readonly conditional?: boolean;
+  /** The query of a search, without the question mark, or its parameters in order, decoded. */
+  readonly query?: string | readonly (readonly [string, string])[];
+  readonly bulkDataAuth?: BulkDataAuth;
+}
+
+/** An access token to be verified, and where it was presented. */
+export interface AuthenticateRequest {
+  readonly accessToken: string;
+  readonly fhirServiceBaseUrl?: string;
+  readonly requestContext?: RequestContext;
+}
+
+/** A Bundle of resources, and the interaction that is to show it. */
+export interface FilterBundleRequest {
+  readonly operation: Interaction;
+  readonly userIdentity: KeyValueMap;
+  readonly bundle: unknown;
+  readonly fhirServiceBaseUrl?: string;
+  readonly requestContext?: RequestContext;
+}
+
+/** The answer to authorizeSearch. */
+export interface SearchAuthorization {
+  readonly decision: Decision;
+  /** The query to run: what would reveal too much is taken out. Empty for a denial. */
+  readonly parameters: readonly (readonly [string, string])[];
+  /** The names of the parameters that were taken out. */
+  readonly removed: readonly string[];
+  /** The filters by identity, as getSearchFilterBasedOnIdentity gives them. Empty for a denial. */
+  readonly filters: readonly SearchFilter[];
+}
