@@ -155,7 +155,8 @@ describe('token/introspection: the word of the issuer (RFC 7662)', () => {
         const error: unknown = await verifier.verify('opaque').catch((thrown: unknown) => thrown);
         expect(error).to.include({ code: 'ERR_INTROSPECTION_UNAVAILABLE', unavailable: true });
         expect(events).to.have.length(1);
-        expect(events[0]).to.include({ type: 'introspection.failed', reason });
+        const status = reason === 'status' ? { status: reply.status } : {};
+        expect(events[0]).to.include({ type: 'introspection.failed', reason, ...status });
         expect(JSON.stringify(events)).not.to.include('opaque').and.not.to.include('s3cr3t');
         expect(issuer.count('/elsewhere')).to.equal(0);
       });

@@ -305,7 +305,8 @@ describe('token/jwks: the keys of the issuer', () => {
         const verifier = make({ timeoutMs: reason === 'timeout' ? 100 : 5_000 });
         expect(await codeOf(verifier.verify(token('a', edA)))).to.equal('ERR_JWKS_UNAVAILABLE');
         expect(events).to.have.length(1);
-        expect(events[0]).to.include({ type: 'jwks.failed', reason, servingLastGood: false });
+        const status = reason === 'status' ? { status: reply.status } : {};
+        expect(events[0]).to.include({ type: 'jwks.failed', reason, servingLastGood: false, ...status });
         expect(issuer.count('/elsewhere')).to.equal(0);
       });
     }
@@ -384,6 +385,47 @@ describe('token/jwks: the keys of the issuer', () => {
         'malformed',
         'malformed',
       ]);
+    });
+
+    it('hole-21b: RSA sizes are counted in significant bits', async () => {
+      const modulus = (bits: number): Buffer => {
+        const n = Buffer.alloc(Math.ceil(bits / 8), 0xff);
+        n[0] = 0xff >> ((8 - (bits % 8)) % 8);
+        return n;
+      };
+      const key = (n: Buffer, e = 'AQAB'): unknown => ({ kty: 'RSA', kid: 'a', n: n.toString('base64url'), e });
+      issuer.publish(
+        key(modulus(2048)),
+        key(modulus(2047)),
+        key(Buffer.concat([Buffer.alloc(200), modulus(1024)])),
+        key(Buffer.alloc(256)),
+        key(modulus(16_384)),
+        key(modulus(16_385)),
+        key(modulus(3072), 'Aw'),
+        key(modulus(3072), Buffer.alloc(8, 0xff).toString('base64url')),
+        key(modulus(3072), Buffer.alloc(9, 0xff).toString('base64url')),
+      );
+      await codeOf(make().verify(token('a', edA)));
+      const [event] = events;
+      expect(event).to.deep.equal({
+        type: 'jwks.refreshed',
+        keys: 4,
+        ignored: [
+          { index: 1, fault: 'weak' },
+          { index: 2, fault: 'weak' },
+          { index: 3, fault: 'weak' },
+          { index: 5, fault: 'malformed' },
+          { index: 8, fault: 'malformed' },
+        ],
+      });
+    });
+
+    it('a certificate beside the key itself is not looked at', async () => {
+      issuer.publish(rsaA.jwk({ kid: 'rsa', x5c: ['AAAA'] }), edA.jwk({ kid: 'a', x5c: ['AAAA'] }));
+      expect(await codesOf(make(), { RSA: token('rsa', rsaA), Ed25519: token('a', edA) })).to.deep.equal({
+        RSA: 'accepted',
+        Ed25519: 'accepted',
+      });
     });
 
     it('hole-21b: a key that is published with its private part verifies nothing: anybody could sign with it', async () => {
