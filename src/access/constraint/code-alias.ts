@@ -9,7 +9,7 @@ interface CodeAlias {
 
 /**
  * Misspelt codes that a published specification made current, each for one parameter of one type and one code. Scopes
- * that name them are compared as if they named what was meant; resources are taken as they are.
+ * that name one of them stand for what was meant as well; resources are taken as they are.
  */
 const ALIASES: readonly CodeAlias[] = [
   {
@@ -21,9 +21,9 @@ const ALIASES: readonly CodeAlias[] = [
   },
 ];
 
-/** The value that was meant; nearly always the value itself. */
-export function meantBy(value: TokenValue, resourceType: string, parameter: string): TokenValue {
-  if (value.kind !== 'pair') return value;
+/** The value, and what it was meant to be where that is something else. */
+export function meantBy(value: TokenValue, resourceType: string, parameter: string): readonly TokenValue[] {
+  if (value.kind !== 'pair') return [value];
   const alias = ALIASES.find(
     ({ written, ...of }) =>
       of.resourceType === resourceType &&
@@ -31,5 +31,5 @@ export function meantBy(value: TokenValue, resourceType: string, parameter: stri
       written.system === value.system &&
       written.code === value.code,
   );
-  return alias === undefined ? value : { kind: 'pair', ...alias.meant };
+  return alias === undefined ? [value] : [value, { kind: 'pair', ...alias.meant }];
 }

@@ -144,13 +144,13 @@ function compilePaths<V>(
   { paths }: SearchParameterDefinition,
   texts: readonly string[],
   rule: ValueRule<V>,
-  meant: (value: V) => V = (value) => value,
+  meant: (value: V) => readonly V[] = (value) => [value],
 ): readonly WalkedPath[] | undefined {
   const values: V[] = [];
   for (const text of texts) {
     const value = rule.read(text);
     if (value === undefined || !paths.some((path) => rule.fits(value, path))) return undefined;
-    values.push(meant(value));
+    values.push(...meant(value));
   }
   if (values.length === 0) return undefined;
   return paths.flatMap((path: SearchParameterPath) => {

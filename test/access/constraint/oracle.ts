@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import type * as medplumCore from '@medplum/core';
 import type { ExampleResource } from '../../fhir/official-examples.js';
 
 /*
@@ -7,7 +8,7 @@ import type { ExampleResource } from '../../fhir/official-examples.js';
  * of the official SearchParameters on the resource itself, where this library walks element paths compiled from them.
  */
 
-type Medplum = typeof import('@medplum/core');
+type Medplum = typeof medplumCore;
 
 /** A value that a resource has at a search parameter, with its datatype as the oracle sees it. */
 export interface FoundValue {
@@ -68,9 +69,9 @@ function loadAnew(): Medplum {
   const require = createRequire(import.meta.url);
   const file = require.resolve('@medplum/core');
   const loaded = require.cache[file];
-  delete require.cache[file];
+  Reflect.deleteProperty(require.cache, file);
   const anew = require(file) as Medplum;
-  if (loaded === undefined) delete require.cache[file];
+  if (loaded === undefined) Reflect.deleteProperty(require.cache, file);
   else require.cache[file] = loaded;
   return anew;
 }
