@@ -34,8 +34,8 @@ export interface SmartAuthorizationServer {
   readonly endpoints: Endpoints;
 
   /**
-   * The request handler, for `createHttpServer`, `http.createServer`, or Express's `app.use(server.callback())`, before
-   * any body parser. It answers everything below the issuer's path, and 404 elsewhere.
+   * The request handler, for `createHttpServer`, `http.createServer`, or Express's `app.use(server.callback())` before
+   * any body parser. It answers the server's own paths below the issuer; others go to Express's `next`, or are 404.
    */
   callback(): RequestHandler;
 

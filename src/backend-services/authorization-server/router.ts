@@ -31,7 +31,11 @@ export interface Routes {
   readonly documents: ReadonlyMap<string, object>;
 }
 
-export type RequestHandler = (req: IncomingMessage, res: ServerResponse) => void;
+/**
+ * Answers a request. Where `next` is given, as Express does, it is called for paths that are not the server's own;
+ * without it they are 404.
+ */
+export type RequestHandler = (req: IncomingMessage, res: ServerResponse, next?: () => void) => void;
 
 /** Seconds that metadata and keys may be kept by others. */
 const DOCUMENT_MAX_AGE_SECONDS = 300;
@@ -40,7 +44,7 @@ const DOCUMENT_MAX_AGE_SECONDS = 300;
 export function createRouter(settings: Settings, routes: Routes): RequestHandler {
   const base = basePath(settings.issuer);
 
-  return (req, res) => {
+  return (req, res, next) => {
     // Express and its like shorten url where they mount a handler; originalUrl is what the client sent.
     const { originalUrl } = req as { originalUrl?: unknown };
     const [pathname, search] = split(typeof originalUrl === 'string' ? originalUrl : (req.url ?? ''));
@@ -52,6 +56,10 @@ export function createRouter(settings: Settings, routes: Routes): RequestHandler
     const path = pathname.startsWith(base) ? pathname.slice(base.length) : '';
     const exchange: Exchange = { req, res, path, query: new URLSearchParams(search) };
     const route = routes.exact.get(path) ?? findBelow(routes.below, path);
+    if (route === undefined && typeof next === 'function') {
+      next();
+      return;
+    }
     setHeaders(res, { ...NO_STORE, 'x-content-type-options': 'nosniff', vary: 'Origin' });
     serve(route, exchange).catch((cause: unknown) => {
       answerFailure(exchange, route?.forPeople === true, cause, settings);

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
@@ -332,6 +333,7 @@ describe('SMART app launch', () => {
     deed = (interaction) => interaction.complete(user);
     const system = await launched({ scope: 'system/Patient.rs openid' });
     expect(system['scope']).to.equal('openid');
+    expect(seen.at(-1)?.scopes).to.deep.equal(['openid']);
   });
 
   it('context that no scope asks for is not told', async () => {
@@ -609,6 +611,45 @@ describe('SMART app launch', () => {
     expect(preflight.status).to.equal(204);
     expect(preflight.headers.get('access-control-allow-methods')).to.equal('POST');
     expect(preflight.headers.get('access-control-allow-credentials')).to.equal(null);
+  });
+
+  it('behind a proxy that ends TLS, cookies are Secure and redirects stay with the https issuer', async () => {
+    const clients = [
+      { client_id: 'app', token_endpoint_auth_method: 'none', redirect_uris: [REDIRECT], scope: 'openid' } as const,
+    ];
+    const proxied = await runServer(clients, { launch, issuer: 'https://as.example/sso' });
+    const query = new URLSearchParams({
+      response_type: 'code',
+      client_id: 'app',
+      redirect_uri: REDIRECT,
+      scope: 'openid',
+      aud: FHIR_BASE,
+      code_challenge: createHash('sha256').update('x').digest('base64url'),
+      code_challenge_method: 'S256',
+    });
+    const headers = { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'http' };
+    const url = `${proxied.origin}/sso/authorize?${query.toString()}`;
+    const response = await fetch(url, { redirect: 'manual', headers });
+    expect(response.headers.get('location')).to.match(/^https:\/\/as\.example\/sso\/interaction\//);
+    const cookies = response.headers.getSetCookie();
+    expect(cookies.length).to.be.greaterThan(1);
+    for (const cookie of cookies)
+      expect(cookie)
+        .to.match(/; secure/i)
+        .and.match(/; path=\/sso\//i);
+    await proxied.close();
+  });
+
+  it('in Express, paths that are not its own go on to next', async () => {
+    const mounted = await runServer([], {
+      httpServer: (listener) =>
+        createServer((req, res) => {
+          listener(req, res, () => res.end('mine'));
+        }),
+    });
+    expect(await (await fetch(`${mounted.origin}/fhir/Patient`)).text()).to.equal('mine');
+    expect((await fetch(mounted.token)).status).to.equal(405);
+    await mounted.close();
   });
 
   it('prompt=none never asks, and never grants by itself', async () => {

@@ -29,7 +29,7 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-export type ServerOverrides = Partial<Omit<SmartAuthorizationServerOptions, 'issuer'>> & {
+export type ServerOverrides = Partial<SmartAuthorizationServerOptions> & {
   /** Path of the issuer. */
   readonly path?: string;
   readonly httpServer?: (listener: RequestHandler) => Server;
@@ -46,8 +46,8 @@ export async function runServer(
   let handler: RequestHandler = (_req, res) => {
     res.destroy();
   };
-  const http = httpServer((req, res) => {
-    handler(req, res);
+  const http = httpServer((req, res, next) => {
+    handler(req, res, next);
   });
   const origin = await listen(http);
   let server: SmartAuthorizationServer;

@@ -40,9 +40,7 @@ export async function narrowScopes(
     if (invalid !== undefined) throw new OAuthError('invalid_scope', `${invalid} is no scope`);
   }
 
-  const carried = tokens.filter(
-    (token) => !UNSUPPORTED.has(token) && (grantType === 'authorization_code' || !needsUser(token)),
-  );
+  const carried = tokens.filter((token) => !UNSUPPORTED.has(token) && fitsGrant(token, grantType));
   const registered = intersectScopes(carried.join(' '), client.scope);
   const granted = await applyPolicy(registered, client, grantType, settings);
   if (granted.length === 0) throw new OAuthError('invalid_scope', 'none of the requested scopes can be granted');
@@ -66,16 +64,20 @@ async function applyPolicy(
   return intersectScopes(chosen.join(' '), scopes.join(' '));
 }
 
-/** SMART Backend Services has no user and no patient in context: `user/`, `patient/`, `launch` and OpenID scopes. */
-function needsUser(token: string): boolean {
+/**
+ * SMART Backend Services has no user and no patient in context: no `user/`, `patient/`, `launch` or OpenID scope. And a
+ * user at a browser lends an app a user's access, never a system's.
+ */
+function fitsGrant(token: string, grantType: 'client_credentials' | 'authorization_code'): boolean {
   const scope = parseScope(token);
+  const backend = grantType === 'client_credentials';
   switch (scope.kind) {
     case 'resource':
-      return scope.level !== 'system';
+      return (scope.level === 'system') === backend;
     case 'launch':
-      return true;
+      return !backend;
     case 'other':
-      return USER_SCOPES.has(token);
+      return !backend || !USER_SCOPES.has(token);
     case 'invalid':
       return false;
   }
