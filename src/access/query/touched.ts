@@ -182,7 +182,8 @@ function touchByModifier(asked: Asked, touched: Touched, here: readonly string[]
     }
   } else if ((modifier === 'in' || modifier === 'not-in') && references.length === 0) {
     // A value set of this server, or one that everybody knows by its address.
-    if (!/^[A-Za-z][A-Za-z0-9+.-]*:/.test(end.value)) touched.types.add('ValueSet');
+    const addresses = end.value.split(',').every((each) => /^[A-Za-z][A-Za-z0-9+.-]*:/.test(each));
+    if (!addresses) touched.types.add('ValueSet');
   } else {
     touched.unknown = true;
   }

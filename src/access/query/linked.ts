@@ -1,0 +1,82 @@
+/** How deep a resource is followed: deeper than any element of the definitions lies without recursion. */
+const MAX_DEPTH = 64;
+
+const HISTORY = /\/_history\/[A-Za-z0-9\-.]{1,64}$/;
+
+type Members = Readonly<Record<string, unknown>>;
+
+/**
+ * Of the entries of a search result that may be seen, those that what may be seen accounts for: the matches, and each
+ * included entry that refers to one of them or is referred to by one, directly or by way of other such entries.
+ *
+ * For a result out of which something was dropped. What a dropped entry brought in by `_include` or `_revinclude` would
+ * tell about it even where the included resource itself may be seen: that there is a match, and whom it concerns. How an
+ * include got there is not written in a Bundle, so it is told by the references. An entry that is brought in both by
+ * what may be seen and by what may not stays.
+ *
+ * Linear in the size of the entries. They come back as they were, in their order.
+ */
+export function linkedEntries(entries: readonly unknown[]): readonly unknown[] {
+  const included = entries.filter(isIncluded);
+  if (included.length === 0) return entries;
+  const byName = namesOf(entries);
+  const neighbours = new Map<unknown, Set<unknown>>(entries.map((entry) => [entry, new Set()]));
+  for (const entry of entries) {
+    for (const name of referencesIn(entry)) {
+      for (const other of byName.get(name) ?? []) {
+        neighbours.get(entry)?.add(other);
+        neighbours.get(other)?.add(entry);
+      }
+    }
+  }
+  // A set also visits what is added while it is walked.
+  const reached = new Set(entries.filter((entry) => !isIncluded(entry)));
+  for (const entry of reached) for (const neighbour of neighbours.get(entry) ?? []) reached.add(neighbour);
+  return entries.filter((entry) => reached.has(entry));
+}
+
+/** FHIR R4, Bundle.entry.search.mode: what is no `include` is a match, or a message about the search. */
+function isIncluded(entry: unknown): boolean {
+  return isObject(entry) && isObject(entry['search']) && entry['search']['mode'] === 'include';
+}
+
+/** What the entries' resources may be referred to by: type and id, the full URL, and the canonical URL of an artifact. */
+function namesOf(entries: readonly unknown[]): ReadonlyMap<string, readonly unknown[]> {
+  const byName = new Map<string, unknown[]>();
+  for (const entry of entries) {
+    if (!isObject(entry) || !isObject(entry['resource'])) continue;
+    const { resourceType, id, url } = entry['resource'];
+    const relative = typeof resourceType === 'string' && typeof id === 'string' ? `${resourceType}/${id}` : undefined;
+    for (const name of new Set([relative, entry['fullUrl'], url])) {
+      if (typeof name !== 'string') continue;
+      const known = byName.get(name);
+      if (known === undefined) byName.set(name, [entry]);
+      else known.push(entry);
+    }
+  }
+  return byName;
+}
+
+/** The literal references in an entry's resource, and the texts that could be canonicals, both without a version. */
+function referencesIn(entry: unknown): ReadonlySet<string> {
+  const found = new Set<string>();
+  if (isObject(entry)) collect(entry['resource'], '', 0, found);
+  return found;
+}
+
+function collect(value: unknown, property: string, depth: number, found: Set<string>): void {
+  if (typeof value === 'string') {
+    if (property === 'reference') found.add(value.replace(HISTORY, ''));
+    else if (value.includes(':')) found.add(value.split('|', 1)[0] ?? value);
+  } else if (depth > MAX_DEPTH) {
+    return;
+  } else if (Array.isArray(value)) {
+    for (const member of value) collect(member, property, depth + 1, found);
+  } else if (isObject(value)) {
+    for (const [name, member] of Object.entries(value)) collect(member, name, depth + 1, found);
+  }
+}
+
+function isObject(value: unknown): value is Members {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
