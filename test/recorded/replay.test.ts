@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
@@ -40,6 +41,14 @@ describe('recorded behaviour of fhir-works-on-aws-authz-smart 3.1.4', () => {
       }
     });
   }
+
+  it('differs in nothing that the migration guide does not name', () => {
+    const guide = readFileSync(new URL('../../docs/migration.md', import.meta.url), 'utf8');
+    const quirks = [...cases.values()].flat().flatMap(({ tags = [] }) => tags);
+    const tagged = quirks.filter((tag) => tag.startsWith('upstream-quirk:')).map((tag) => tag.split(':')[1]);
+    const names = new Set([...tagged, ...differences.map(({ name }) => name)]);
+    expect([...names].filter((name) => !guide.includes(`\`${name}\``))).to.deep.equal([]);
+  });
 
   it('has all 1,499 cases, and lists differences of cases that exist, each once and with its reason', () => {
     const ids = [...cases.values()].flat().map(({ id }) => id);
