@@ -1,5 +1,5 @@
 // Mocha's dot reporter, which also adds its totals as one JSON line to the file that MOCHA_TOTALS names, so that a run of
-// several suites can be summed: {"passed":3,"failed":0,"skipped":["suite title, test title"]}
+// several suites can be summed: {"passed":3,"failed":0,"skipped":[{"title":"suite, test","file":"…"}]}
 import { appendFileSync } from 'node:fs';
 import { reporters, Runner } from 'mocha';
 
@@ -11,7 +11,7 @@ export default class TotalsReporter extends reporters.Dot {
   constructor(runner, options) {
     super(runner, options);
     const skipped = [];
-    runner.on(EVENT_TEST_PENDING, (test) => skipped.push(test.titlePath().join(', ')));
+    runner.on(EVENT_TEST_PENDING, (test) => skipped.push({ title: test.titlePath().join(', '), file: test.file }));
     runner.once(EVENT_RUN_END, () => {
       const file = process.env.MOCHA_TOTALS;
       if (!file) return;

@@ -68,6 +68,7 @@ describe('the names and the words of the repository', () => {
       'examples-run',
       'holes',
       'package',
+      'real-inputs',
       'recorded',
       'stubs',
     ];
