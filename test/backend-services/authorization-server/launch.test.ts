@@ -135,7 +135,7 @@ describe('SMART app launch', () => {
   /** From the redirect to the interaction page until the app has the user back. */
   async function finish({ browser, response }: Pick<Started, 'browser' | 'response'>): Promise<URL> {
     const page = Browser.location(response);
-    expect(page.pathname).to.match(/^\/as\/interaction\//);
+    expect(page.pathname).to.match(/^(?:\/as)?\/interaction\//);
     expect((await browser.fetch(page.href)).status).to.equal(200);
     const done = await browser.fetch(page.href, { method: 'POST', body: 'go' });
     expect(done.status).to.equal(303);
@@ -390,11 +390,51 @@ describe('SMART app launch', () => {
     expect(failures[0]).to.be.instanceOf(TypeError);
   });
 
-  it('EHR launch: a missing, unknown or foreign launch is an error to the app', async () => {
+  it('EHR launch: an unknown or foreign launch is an error to the app', async () => {
     const foreign = await as.server.createLaunch({ patient: 'x', clientId: 'confidential' });
-    for (const handle of [undefined, '', 'unknown', '../x', '__proto__', foreign]) {
+    for (const handle of ['unknown', '../x', '__proto__', foreign]) {
       const { response } = await start({ scope: 'launch patient/*.rs', params: { launch: handle } });
       expect(Browser.location(response).searchParams.get('error'), String(handle)).to.equal('invalid_request');
+    }
+  });
+
+  it('an app that asks for both kinds of launch gets the one it came by', async () => {
+    const scope = 'launch launch/patient patient/*.rs';
+    for (const handle of [undefined, '']) {
+      const body = await launched({ scope, params: { launch: handle } });
+      expect(body).to.include({ scope: 'launch/patient patient/*.rs', patient: '123' });
+      expect(seen.at(-1)).to.include({ needsPatient: true, launch: undefined });
+    }
+    const alone = Browser.location((await start({ scope: 'launch' })).response);
+    expect(alone.searchParams.get('error')).to.equal('invalid_scope');
+    deed = (interaction) => interaction.complete({ accountId: 'u1' });
+    const body = await launched({ scope, params: { launch: await as.server.createLaunch({ patient: 'ehr-2' }) } });
+    expect(body).to.include({ scope, patient: 'ehr-2' });
+  });
+
+  it('a store that fails after the code was taken gives no token, and an answer in JSON', async () => {
+    const inner = createMemoryStore();
+    let failing = false;
+    const flaky: StateStore = {
+      ...inner,
+      get: (name) => (failing && name.startsWith('launch:') ? Promise.reject(new Error('lost')) : inner.get(name)),
+    };
+    const other = await runServer(
+      [{ client_id: 'app', token_endpoint_auth_method: 'none', redirect_uris: [REDIRECT], scope: SCOPE }],
+      { launch, store: flaky },
+    );
+    const main = as;
+    try {
+      as = other;
+      const started = await codeFor({ scope: 'launch/patient patient/*.rs' });
+      failing = true;
+      const response = await exchange(started);
+      expect(response.status).to.be.within(500, 503);
+      expect(response.body).to.have.property('error');
+      expect(response.body).not.to.have.property('access_token');
+    } finally {
+      as = main;
+      await other.close();
     }
   });
 

@@ -53,8 +53,8 @@ async function prepare(
   // oidc-provider tells the user.
   if (client === undefined) return {};
   try {
-    const scopes = await narrowScopes(params.get('scope') ?? undefined, client, 'authorization_code', settings);
-    await prepareLaunch(params, scopes, client, launch, records);
+    const narrowed = await narrowScopes(params.get('scope') ?? undefined, client, 'authorization_code', settings);
+    const scopes = await prepareLaunch(params, narrowed, client, launch, records);
     params.set('scope', scopes.join(' '));
     // There is an interaction every time, because every launch has its own context; said so, offline_access is heard.
     const prompt = params.get('prompt');
@@ -69,24 +69,32 @@ async function prepare(
   }
 }
 
-/** SMART App Launch 2.2, EHR launch: `launch` in scope and parameter, or in neither. */
+/**
+ * SMART App Launch 2.2, EHR launch: the scope `launch` goes with a `launch` parameter. Apps that know both kinds of
+ * launch ask for the scope in either; without the parameter there is nothing that it could stand for, and it is left
+ * out. A parameter that names no launch is an error.
+ */
 async function prepareLaunch(
   params: URLSearchParams,
   scopes: readonly string[],
   client: RegisteredClient,
   launch: LaunchSettings,
   records: LaunchRecords,
-): Promise<void> {
-  if (!scopes.some(isEhrLaunchScope)) {
+): Promise<readonly string[]> {
+  const handle = params.get('launch') ?? '';
+  if (handle === '' || !scopes.some(isEhrLaunchScope)) {
     params.delete('launch');
-    return;
+    const standalone = scopes.filter((scope) => !isEhrLaunchScope(scope));
+    if (standalone.length === 0) throw new OAuthError('invalid_scope', 'none of the requested scopes can be granted');
+    return standalone;
   }
-  const announced = await records.peek(params.get('launch') ?? '');
+  const announced = await records.peek(handle);
   if (announced === undefined || (announced.clientId !== undefined && announced.clientId !== client.client_id)) {
-    throw new OAuthError('invalid_request', 'launch is missing, unknown or expired');
+    throw new OAuthError('invalid_request', 'launch is unknown or expired');
   }
   // A copy for this visit, so that a user who thinks for a while does not outlive the EHR's announcement.
   params.set('launch', await records.announce(announced, launch.interactionLifetimeSeconds));
+  return scopes;
 }
 
 function isEhrLaunchScope(scope: string): boolean {

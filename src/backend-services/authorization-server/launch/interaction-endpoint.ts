@@ -34,8 +34,7 @@ export function createInteractionEndpoint(
     const client = await directory.find(visit.clientId);
     if (client === undefined) throw new OAuthError('access_denied', 'the app is no longer registered');
     const parsed = visit.scopes.map((scope) => parseScope(scope));
-    const needs = (context: string): boolean =>
-      visit.launch === undefined && parsed.some((scope) => isLaunch(scope, context));
+    const standalone = visit.launch === undefined;
 
     const deny = (): Promise<void> => provider.interactionFinished(req, res, { error: 'access_denied' });
     const facade: LaunchInteraction = {
@@ -43,8 +42,8 @@ export function createInteractionEndpoint(
       client: { clientId: client.client_id, clientName: client.client_name },
       scopes: visit.scopes,
       launch: visit.launch,
-      needsPatient: needs('patient'),
-      needsEncounter: needs('encounter'),
+      needsPatient: standalone && parsed.some((scope) => isLaunch(scope, 'patient') || isLevel(scope, 'patient')),
+      needsEncounter: standalone && parsed.some((scope) => isLaunch(scope, 'encounter')),
       deny,
       async complete(result) {
         const { granted, record } = decide(visit, result, settings.fhirBaseUrl);

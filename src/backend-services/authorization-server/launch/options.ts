@@ -42,7 +42,7 @@ export interface LaunchInteraction {
   readonly scopes: readonly string[];
   /** The context that the EHR launched with; undefined for a standalone launch. */
   readonly launch: LaunchContext | undefined;
-  /** Whether a patient has to be chosen: a standalone launch with `launch/patient`. */
+  /** Whether a patient has to be chosen: a standalone launch with `launch/patient` or `patient/` scopes. */
   readonly needsPatient: boolean;
   /** Whether an encounter has to be chosen: a standalone launch with `launch/encounter`. */
   readonly needsEncounter: boolean;

@@ -142,11 +142,17 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
   provider.use(async (ctx, next) => {
     // Which origin may read the answer was decided before; oidc-provider would open it to all.
     const origin = ctx.res.getHeader('access-control-allow-origin');
-    await next();
-    ctx.remove('access-control-expose-headers');
-    if (origin === undefined) ctx.remove('access-control-allow-origin');
-    keepNoSession(ctx);
-    if (ctx.path === PATHS.token) await finishTokenResponse(ctx, records, settings);
+    try {
+      await next();
+      ctx.remove('access-control-expose-headers');
+      if (origin === undefined) ctx.remove('access-control-allow-origin');
+      keepNoSession(ctx);
+      if (ctx.path === PATHS.token) await finishTokenResponse(ctx, records, settings);
+    } catch (error) {
+      settings.emit({ type: 'failure', endpoint: ctx.path, error });
+      ctx.status = 503;
+      ctx.body = { error: 'temporarily_unavailable', error_description: 'the server cannot answer right now' };
+    }
   });
   return provider;
 }
