@@ -1,0 +1,93 @@
+import { isUtf8 } from 'node:buffer';
+
+/** Why a text is no JSON that every parser reads alike. */
+export type JsonFlaw = 'encoding' | 'syntax' | 'repeated-name' | 'too-deep';
+
+export type JsonVerdict = { readonly value: unknown } | { readonly flaw: JsonFlaw };
+
+/** Levels of objects and arrays. The deepest of the official R4 examples has 20. */
+export const MAX_JSON_DEPTH = 64;
+
+/**
+ * Parses JSON that every parser reads alike: UTF-8 without a byte order mark, no name twice in an object (RFC 8259, 4:
+ * receivers differ in which one they take), no `__proto__`, no more levels than {@link MAX_JSON_DEPTH}.
+ */
+export function parseStrictJson(bytes: Uint8Array): JsonVerdict {
+  if (!isUtf8(bytes) || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)) return { flaw: 'encoding' };
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  // Before JSON.parse: a text of a million brackets costs nothing here.
+  const flaw = flawOf(text);
+  if (flaw) return { flaw };
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    return { flaw: 'syntax' };
+  }
+}
+
+/** Walks over strings and brackets, in one pass. What is no JSON at all is found by JSON.parse afterwards. */
+function flawOf(text: string): JsonFlaw | undefined {
+  /** For each level: the names of an object so far, or undefined for an array. */
+  const levels: (Set<string> | undefined)[] = [];
+  let expectsName = false;
+  for (let at = 0; at < text.length; at += 1) {
+    switch (text[at]) {
+      case '{':
+      case '[':
+        if (levels.length === MAX_JSON_DEPTH) return 'too-deep';
+        expectsName = text[at] === '{';
+        levels.push(expectsName ? new Set() : undefined);
+        break;
+      case '}':
+      case ']':
+        levels.pop();
+        expectsName = false;
+        break;
+      case ',':
+        expectsName = levels.at(-1) !== undefined;
+        break;
+      case '"': {
+        const end = endOfString(text, at);
+        if (end === -1) return 'syntax';
+        const names = expectsName ? levels.at(-1) : undefined;
+        if (names) {
+          const name = nameOf(text.slice(at, end + 1));
+          if (name === undefined) return 'syntax';
+          if (name === '__proto__' || names.has(name)) return 'repeated-name';
+          names.add(name);
+        }
+        expectsName = false;
+        at = end;
+      }
+    }
+  }
+  return undefined;
+}
+
+/** Where the string that starts at a quotation mark ends; -1 if it does not. */
+function endOfString(text: string, start: number): number {
+  let end = text.indexOf('"', start + 1);
+  while (end !== -1) {
+    let backslashes = 0;
+    while (text[end - 1 - backslashes] === '\\') backslashes += 1;
+    if (backslashes % 2 === 0) return end;
+    end = text.indexOf('"', end + 1);
+  }
+  return -1;
+}
+
+function nameOf(token: string): string | undefined {
+  if (!token.includes('\\')) return token.slice(1, -1);
+  try {
+    return JSON.parse(token) as string;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a value that a framework parsed is within the same bounds. Its repeated names are gone, for everybody. */
+export function isBoundedJson(value: unknown, depth = 0): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth === MAX_JSON_DEPTH || Object.hasOwn(value, '__proto__')) return false;
+  return Object.values(value).every((member) => isBoundedJson(member, depth + 1));
+}
