@@ -6,6 +6,7 @@ import { decideExport } from './access/export.js';
 import type { Grant } from './access/grant.js';
 import { coversRequest, grantsOf } from './access/grant.js';
 import { Judge } from './access/judge.js';
+import { ConfigError } from './errors.js';
 import { claimAt } from './identity/claim-path.js';
 import type { CarriedIdentity, ClaimedIdentity, MalformedClaims, UserIdentity } from './identity/identity.js';
 import { encounterFromClaims, identityFromClaims, readIdentity, withoutDerivedFields } from './identity/identity.js';
@@ -64,36 +65,27 @@ export class Callers {
       const identity = readIdentity(request.userIdentity);
       return this.carried(request, identity, identity.scopes);
     }
-    const verify = this.verifying(request, request.accessToken);
     try {
-      const found = await verify();
+      const found = await this.verified(request, request.accessToken);
       if ('decision' in found) return found;
       return malformedClaim(found.identity.malformed) ?? found;
     } catch (error) {
+      if (error instanceof ConfigError) throw error;
       return deniedByToken(error);
     }
   }
 
   /**
-   * Prepares to verify a token. The preparation throws where the configuration cannot verify any, which is the
-   * programmer's mistake; the verification rejects where the token does not verify, which is the client's.
+   * The caller of a token. Rejects with a TokenError where the token does not verify, which is the client's doing, and
+   * with a ConfigError where the configuration cannot verify any, which is the programmer's.
    */
-  verifying(request: TenantRequest, accessToken: unknown): () => Promise<TokenCaller | DenyDecision> {
+  async verified(request: TenantRequest, accessToken: unknown): Promise<TokenCaller | DenyDecision> {
     const realm = this.#realms.find(request);
-    const verifier = realm?.verifier();
-    return async () => {
-      if (!realm || !verifier) return deny({ code: 'tenant-mismatch' });
-      const { claims } = await verifier.verify(accessToken);
-      const scopes = scopeList(claimAt(claims, realm.config.scopeKey));
-      const identity = identityFromClaims(claims, realm.config, request.fhirServiceBaseUrl ?? realm.apiUrl);
-      return {
-        realm,
-        identity,
-        claims,
-        scopes,
-        caller: this.#caller(realm, claims, identity, scopes, baseOf(request)),
-      };
-    };
+    if (!realm) return deny({ code: 'tenant-mismatch' });
+    const { claims } = await realm.verifier().verify(accessToken);
+    const scopes = scopeList(claimAt(claims, realm.config.scopeKey));
+    const identity = identityFromClaims(claims, realm.config, request.fhirServiceBaseUrl ?? realm.apiUrl);
+    return { realm, identity, claims, scopes, caller: this.#caller(realm, claims, identity, scopes, baseOf(request)) };
   }
 
   #caller(

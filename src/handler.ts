@@ -13,7 +13,7 @@ import type {
 import type { Caller } from './access/caller.js';
 import type { Question } from './access/decide.js';
 import { bearsOtherId, decide } from './access/decide.js';
-import type { Decision } from './access/decision.js';
+import type { Decision, DenyDecision } from './access/decision.js';
 import { deny } from './access/decision.js';
 import { explainDecision } from './access/explain.js';
 import { decideExport } from './access/export.js';
@@ -31,7 +31,7 @@ import type { SMARTConfig } from './config.js';
 import { checkFhirVersion, checkTypes } from './config.js';
 import type { DecisionEvent } from './decision-event.js';
 import { DeniedError } from './denied-error.js';
-import { isUnauthorizedError } from './errors.js';
+import { ConfigError, isUnauthorizedError } from './errors.js';
 import { isInteraction } from './fhir/interactions.js';
 import { resourceTypes } from './fhir/resource-types.js';
 import { isFhirId } from './identity/fhir-url.js';
@@ -95,9 +95,8 @@ export class SMARTHandler implements Authorization {
    * configuration has neither jwksEndpoint nor tokenIntrospection.
    */
   async verifyAccessToken(request: VerifyAccessTokenRequest): Promise<UserIdentity> {
-    const verify = this.#callers.verifying(request, request.accessToken);
     return this.#guarded(async () => {
-      const found = await this.#verified('verifyAccessToken', request, verify);
+      const found = await this.#verified('verifyAccessToken', request, request);
       if ('decision' in found) return this.#refuse('verifyAccessToken', request, found);
       const { decision, identity } = identifyForRequest(found, request);
       this.#enforce('verifyAccessToken', request, decision);
@@ -113,10 +112,9 @@ export class SMARTHandler implements Authorization {
    * @throws TokenError for a token that does not verify, DeniedError for one that names nobody it could speak for.
    */
   async authenticate(request: AuthenticateRequest): Promise<UserIdentity> {
-    const verify = this.#callers.verifying(request, request.accessToken);
     return this.#guarded(async () => {
       const about = { operation: 'authenticate' };
-      const found = await this.#verified('authenticate', about, verify);
+      const found = await this.#verified('authenticate', about, request);
       if ('decision' in found) return this.#refuse('authenticate', about, found);
       const { decision, identity } = identifyForAll(found);
       this.#enforce('authenticate', about, decision);
@@ -143,7 +141,7 @@ export class SMARTHandler implements Authorization {
    */
   async decide(request: AccessRequest): Promise<Decision> {
     const decision = await this.#decideRequest(request);
-    this.#report({ method: 'decide', ...describe(request), decision });
+    this.#report('decide', request, decision);
     return decision;
   }
 
@@ -152,8 +150,8 @@ export class SMARTHandler implements Authorization {
    * (chains, `_has`, includes, counts). What may be left out is left out, the rest is refused.
    */
   async authorizeSearch(request: AccessRequest): Promise<SearchAuthorization> {
-    const { answer } = await this.#search(request);
-    this.#report({ method: 'authorizeSearch', ...describe(request), decision: answer.decision });
+    const answer = await this.#search(request);
+    this.#report('authorizeSearch', request, answer.decision);
     return answer;
   }
 
@@ -269,14 +267,12 @@ export class SMARTHandler implements Authorization {
   }
 
   async #decideRequest(request: AccessRequest): Promise<Decision> {
-    if (request.query !== undefined && isSearch(request.operation))
-      return (await this.#search(request)).answer.decision;
-    const found = await this.#callers.of(request);
-    if ('decision' in found) return found;
     try {
-      return await this.#judge(found, request);
-    } catch {
-      return deny({ code: 'internal-error' });
+      if (request.query !== undefined && isSearch(request.operation)) return (await this.#search(request)).decision;
+      const found = await this.#callers.of(request);
+      return 'decision' in found ? found : await this.#judge(found, request);
+    } catch (error) {
+      return deniedInside(error);
     }
   }
 
@@ -301,31 +297,31 @@ export class SMARTHandler implements Authorization {
     return decide(caller, question, realm.policy);
   }
 
-  async #search(request: AccessRequest): Promise<{ answer: SearchAuthorization }> {
-    const refused = (decision: Decision): { answer: SearchAuthorization } => ({
-      answer: { decision, parameters: [], removed: [], filters: [] },
-    });
-    const found = await this.#callers.of(request);
-    if ('decision' in found) return refused(found);
-    const { operation, resourceType, query = [] } = request;
-    if (!isSearch(operation)) return refused(deny({ code: 'operation-unknown', name: operation }));
+  async #search(request: AccessRequest): Promise<SearchAuthorization> {
     try {
-      const { caller, realm } = found;
-      const judge = new Judge(caller, [operation], realm.policy);
-      const decision = judge.decideType(resourceType);
-      if (decision.decision === 'deny') return refused(decision);
-      const verdict = gateQuery(realm.policy.version, resourceType, parametersOf(query), judge.view(), {
-        customParameters: this.#options.customSearchParameters ?? [],
-      });
-      const [first, ...rest] = verdict.refused;
-      if (first) return refused(deny(first, ...rest));
-      if (!verdict.allowed) return refused(deny({ code: 'query-parameter' }));
-      const removed = verdict.removed.map(({ name }) => name);
-      const filters = this.#filters(found, operation, resourceType, found.identity);
-      return { answer: { decision, parameters: verdict.parameters, removed, filters } };
-    } catch {
-      return refused(deny({ code: 'internal-error' }));
+      return await this.#judgeSearch(request);
+    } catch (error) {
+      return refusedSearch(deniedInside(error));
     }
+  }
+
+  async #judgeSearch(request: AccessRequest): Promise<SearchAuthorization> {
+    const found = await this.#callers.of(request);
+    if ('decision' in found) return refusedSearch(found);
+    const { operation, resourceType, query = [] } = request;
+    if (!isSearch(operation)) return refusedSearch(deny({ code: 'operation-unknown', name: operation }));
+    const { caller, realm } = found;
+    const judge = new Judge(caller, [operation], realm.policy);
+    const decision = judge.decideType(resourceType);
+    if (decision.decision === 'deny') return refusedSearch(decision);
+    const verdict = gateQuery(realm.policy.version, resourceType, parametersOf(query), judge.view(), {
+      customParameters: this.#options.customSearchParameters ?? [],
+    });
+    const [first, ...rest] = verdict.refused;
+    if (first) return refusedSearch(deny(first, ...rest));
+    const removed = verdict.removed.map(({ name }) => name);
+    const filters = this.#filters(found, operation, resourceType, found.identity);
+    return { decision, parameters: verdict.parameters, removed, filters };
   }
 
   #filterBundle(
@@ -340,7 +336,7 @@ export class SMARTHandler implements Authorization {
     const judge = new Judge(found.caller, [request.operation], found.realm.policy);
     const filtered = filterBundle(bundle, judge);
     const { kept, dropped } = filtered;
-    this.#report({ method, ...describe(request), decision: judge.decideAny(), filtered: { kept, dropped } });
+    this.#report(method, request, judge.decideAny(), { kept, dropped });
     return filtered;
   }
 
@@ -386,7 +382,7 @@ export class SMARTHandler implements Authorization {
     if (stored === undefined && this.#options.lookup) return this.#decideUnknown(caller, realm, about);
     if (stored === undefined) this.#warnOnce();
     // With a lookup the host has to execute what was judged: the resource of this id, not the one that the body names.
-    if (stored !== undefined && bearsOtherId({ ...about, resource: body })) {
+    if (stored !== undefined && bearsOtherId({ ...about, resource: body, stored })) {
       return deny({ code: 'id-mismatch', ...withType(resourceType) });
     }
     if (operation === 'patch' && (Array.isArray(body) || stored !== undefined)) {
@@ -429,8 +425,11 @@ export class SMARTHandler implements Authorization {
     }
     if (operation !== 'delete') return new Judge(caller, [operation], realm.policy).decideType(resourceType);
     // The body is the client's, or only a URL: the stored resource decides, or nobody but who may delete any.
-    const stored = await this.#stored({ resourceType, ...(id && { id }) });
-    return decide(caller, { interaction: operation, resourceType, id, stored: stored ?? null }, realm.policy);
+    const stored = (await this.#stored({ resourceType, ...(id && { id }) })) ?? null;
+    const question = { interaction: operation, resourceType, id, stored };
+    return bearsOtherId(question)
+      ? deny({ code: 'id-mismatch', resourceType })
+      : decide(caller, question, realm.policy);
   }
 
   /** The stored resource: as given, or looked up. Undefined when nobody can tell, null when there is none. */
@@ -460,28 +459,28 @@ export class SMARTHandler implements Authorization {
   }
 
   /** A token that does not verify is a decision, too; its own error goes on to the host. */
-  async #verified<T>(method: string, request: Described, verify: () => Promise<T>): Promise<T> {
+  async #verified(method: string, about: Described, request: AuthenticateRequest): ReturnType<Callers['verified']> {
     try {
-      return await verify();
+      return await this.#callers.verified(request, request.accessToken);
     } catch (error) {
-      this.#report({ method, ...describe(request), decision: deniedByToken(error) });
+      if (!(error instanceof ConfigError)) this.#report(method, about, deniedByToken(error));
       throw error;
     }
   }
 
   #enforce(method: string, request: Described, decision: Decision): void {
-    this.#report({ method, ...describe(request), decision });
+    this.#report(method, request, decision);
     if (decision.decision === 'deny') throw new DeniedError(decision);
   }
 
   #refuse(method: string, request: Described, decision: Decision): never {
-    this.#report({ method, ...describe(request), decision });
+    this.#report(method, request, decision);
     throw new DeniedError(decision);
   }
 
-  #report(event: DecisionEvent): void {
+  #report(method: string, request: Described, decision: Decision, filtered?: DecisionEvent['filtered']): void {
     try {
-      this.#options.onDecision?.(event);
+      this.#options.onDecision?.({ method, ...describe(request), decision, ...(filtered && { filtered }) });
     } catch {
       // A listener that fails must not turn a permission into a refusal, nor the other way round.
     }
@@ -492,7 +491,8 @@ export class SMARTHandler implements Authorization {
     try {
       return await answer();
     } catch (error) {
-      throw isUnauthorizedError(error) ? error : new DeniedError(deny({ code: 'internal-error' }));
+      if (error instanceof ConfigError || isUnauthorizedError(error)) throw error;
+      throw new DeniedError(deny({ code: 'internal-error' }));
     }
   }
 }
@@ -502,8 +502,27 @@ interface Described {
   readonly resourceType?: string | undefined;
 }
 
-function describe({ operation = 'unknown', resourceType }: Described): { operation: string; resourceType?: string } {
-  return { operation, ...withType(resourceType) };
+/** What a request is about. It may be anything: a request that cannot be described is still a request. */
+function describe(request: Described): { operation: string; resourceType?: string } {
+  try {
+    const { operation, resourceType } = request as { readonly operation?: unknown; readonly resourceType?: unknown };
+    return {
+      operation: typeof operation === 'string' ? operation : 'unknown',
+      ...withType(typeof resourceType === 'string' ? resourceType : undefined),
+    };
+  } catch {
+    return { operation: 'unknown' };
+  }
+}
+
+/** What failed inside is a denial; only the programmer's own mistakes go on. */
+function deniedInside(error: unknown): DenyDecision {
+  if (error instanceof ConfigError) throw error;
+  return deny({ code: 'internal-error' });
+}
+
+function refusedSearch(decision: Decision): SearchAuthorization {
+  return { decision, parameters: [], removed: [], filters: [] };
 }
 
 function withType(resourceType: string | undefined): { resourceType?: string } {

@@ -1,6 +1,7 @@
 import type { AccessPolicy } from './access/policy.js';
 import type { SMARTConfig } from './config.js';
 import { checkApiUrl, checkConfig } from './config.js';
+import { ConfigError } from './errors.js';
 import { normalizeBaseUrl } from './identity/fhir-url.js';
 import type { SMARTHandlerOptions, Tenant, TenantRequest } from './options.js';
 import type { TokenVerifier } from './token/verifier.js';
@@ -23,11 +24,11 @@ export class Realm {
     this.policy = { ...policy, scopeRule: config.scopeRule };
   }
 
-  /** Made at first use: a handler that never verifies needs no endpoint. @throws Error that names the missing keys. */
+  /** Made at first use: a handler that never verifies needs no endpoint. @throws ConfigError that names both keys. */
   verifier(): TokenVerifier {
     const { jwksEndpoint, jwksHeaders, tokenIntrospection, expectedIssValue, expectedAudValue, scopeKey } = this.config;
     if (!jwksEndpoint && !tokenIntrospection) {
-      throw new Error('To verify access tokens, set jwksEndpoint or tokenIntrospection in the SMARTConfig');
+      throw new ConfigError('jwksEndpoint', 'this or tokenIntrospection has to be set to verify access tokens');
     }
     this.#verifier ??= createTokenVerifier({
       issuer: expectedIssValue,

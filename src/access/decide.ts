@@ -6,6 +6,7 @@ import type { ResourceState } from './judge.js';
 import { Judge, idOf, seen, typeOf } from './judge.js';
 import { applyResourcePatch } from './patch.js';
 import type { AccessPolicy } from './policy.js';
+import type { DenyReason } from './reason.js';
 
 /**
  * What is asked, as far as it is known. `undefined` means unknown; the decision is then about what is known. A question
@@ -32,7 +33,7 @@ export function decide(caller: Caller, question: Question, policy: AccessPolicy)
   const { interaction } = question;
   const judge = new Judge(caller, question.conditional ? [interaction, 'search-type'] : [interaction], policy);
   const states = statesOf(question, policy);
-  if (states === undefined) return deny({ code: 'patch-unusable' });
+  if ('code' in states) return deny(states);
   const resourceType =
     question.resourceType ?? typeOf(states.map((state) => ('value' in state ? state.value : undefined))[0]);
   if (resourceType === undefined) {
@@ -41,8 +42,8 @@ export function decide(caller: Caller, question: Question, policy: AccessPolicy)
   return judge.decide(resourceType, states);
 }
 
-/** The states that have to be covered; none if nothing is known. Undefined for a patch that cannot be applied. */
-function statesOf(question: Question, policy: AccessPolicy): readonly ResourceState[] | undefined {
+/** The states that have to be covered; none if nothing is known. A reason where the request makes no state. */
+function statesOf(question: Question, policy: AccessPolicy): readonly ResourceState[] | DenyReason {
   const { interaction, stored, patch, id } = question;
   switch (interaction) {
     case 'read':
@@ -62,7 +63,10 @@ function statesOf(question: Question, policy: AccessPolicy): readonly ResourceSt
         // Without the stored resource nobody can say what the patch leaves: only who may write all of the type may.
         if (stored === undefined || stored === null) return [{ unseenId: undefined, state: 'result' }];
         const result = applyResourcePatch(stored, patch);
-        return result === undefined ? undefined : [...known, { value: result, id: idOf(stored), state: 'result' }];
+        if (result === undefined) return { code: 'patch-unusable' };
+        // FHIR R4, 3.1.0.7: an update never changes the id. A patch that does would make one resource pass for another.
+        if (idOf(result) !== idOf(stored)) return { code: 'id-mismatch', state: 'result' };
+        return [...known, { value: result, id: idOf(stored), state: 'result' }];
       }
       if (!('resource' in question)) return known;
       // A resource that does not exist yet has no id of the server's: PUT then creates.

@@ -31,7 +31,19 @@ export type Decision = AllowDecision | DenyDecision;
 
 /** A refusal. Without a reason there is nothing to say, so the list takes at least one. */
 export function deny(...reasons: readonly [DenyReason, ...DenyReason[]]): DenyDecision {
-  return { decision: 'deny', reasons };
+  return { decision: 'deny', reasons: reasons.map(bounded) };
+}
+
+/** Longer than any name of a scope, a type or a parameter that is worth a line in a log. */
+const MAX_NAME = 256;
+
+/** Names come out of requests and tokens: only texts, and only so long, go on to logs and people. */
+function bounded(reason: DenyReason): DenyReason {
+  const texts = Object.entries(reason).map(([key, value]: [string, unknown]) => [
+    key,
+    typeof value === 'string' ? value.slice(0, MAX_NAME) : `(${typeof value})`,
+  ]);
+  return Object.fromEntries(texts) as unknown as DenyReason;
 }
 
 /** A permission, with the grant that carried it. */

@@ -41,9 +41,9 @@ export function subjectOf(
 }
 
 /**
- * Whether a literal reference (FHIR R4, 2.3.0.1) names the subject. The version part and superfluous slashes are
- * dropped; otherwise the text must be the same, letter by letter. Contained (`#p1`), `urn:` and logical references name
- * nobody: they cannot be resolved to an identity.
+ * Whether a literal reference (FHIR R4, 2.3.0.1) names the subject. The version part is dropped, the base of an
+ * absolute reference is compared in its normal spelling. Contained (`#p1`), `urn:` and logical references name nobody:
+ * they cannot be resolved to an identity.
  */
 export function refersTo(reference: string, subject: Subject): boolean {
   if (reference === subject.relative) return subject.local;
@@ -55,5 +55,7 @@ export function refersTo(reference: string, subject: Subject): boolean {
   if (version !== '' && !/^\/_history\/[A-Za-z0-9\-.]{1,64}$/.test(version)) return false;
   if (at === 0) return subject.local;
   const base = reference.slice(0, at);
-  return base.endsWith('/') && subject.absolute.includes(`${base.replace(/\/+$/, '')}/${subject.relative}`);
+  // The grammar of references knows the schemes in lower case only (FHIR R4, 2.3.0.1, the expression for URLs).
+  if (!base.endsWith('/') || !/^https?:/.test(base)) return false;
+  return subject.absolute.includes(`${normalizeBaseUrl(base) ?? ''}/${subject.relative}`);
 }

@@ -7,6 +7,12 @@ import type { ReferenceNode } from '../fhir/reference-node.js';
 const MAX_DEPTH = 64;
 
 /**
+ * How many objects of one resource are visited. No resource out of JSON of a few megabytes comes near; an object graph
+ * of the host's, in which one object stands in many places, could otherwise be walked for ever.
+ */
+const MAX_VISITS = 200_000;
+
+/**
  * The path of the first reference that is accepted, among the elements that the plan lists, or undefined.
  *
  * It visits only elements that the plan names, each once: linear in what the resource holds there, whatever its shape.
@@ -20,30 +26,35 @@ export function findReference(
   resource: unknown,
   accepts: (reference: string) => boolean,
 ): string | undefined {
-  return walkNode(plan, resource, accepts, 0);
+  return walkNode(plan, resource, { accepts, visits: 0 }, 0);
 }
 
 type Accepts = (reference: string) => boolean;
 
-function walkNode(node: ReferenceNode, value: unknown, accepts: Accepts, depth: number): string | undefined {
-  if (!isObject(value) || depth > MAX_DEPTH) return undefined;
+interface Walk {
+  readonly accepts: Accepts;
+  visits: number;
+}
+
+function walkNode(node: ReferenceNode, value: unknown, walk: Walk, depth: number): string | undefined {
+  if (!isObject(value) || depth > MAX_DEPTH || (walk.visits += 1) > MAX_VISITS) return undefined;
   for (const name of node.references) {
     const held = value[name];
-    if (held !== undefined && holdsReference(held, accepts)) return name;
+    if (held !== undefined && holdsReference(held, walk.accepts)) return name;
   }
   for (const [name, child] of node.children) {
     const held = value[name];
     if (held === undefined) continue;
-    const path = walkMembers(child, held, accepts, depth + 1);
+    const path = walkMembers(child, held, walk, depth + 1);
     if (path !== undefined) return `${name}.${path}`;
   }
   return undefined;
 }
 
-function walkMembers(node: ReferenceNode, held: unknown, accepts: Accepts, depth: number): string | undefined {
-  if (!Array.isArray(held)) return walkNode(node, held, accepts, depth);
+function walkMembers(node: ReferenceNode, held: unknown, walk: Walk, depth: number): string | undefined {
+  if (!Array.isArray(held)) return walkNode(node, held, walk, depth);
   for (const member of held) {
-    const path = walkNode(node, member, accepts, depth);
+    const path = walkNode(node, member, walk, depth);
     if (path !== undefined) return path;
   }
   return undefined;
