@@ -39,11 +39,18 @@ const MAX_NAME = 256;
 
 /** Names come out of requests and tokens: only texts, and only so long, go on to logs and people. */
 function bounded(reason: DenyReason): DenyReason {
-  const texts = Object.entries(reason).map(([key, value]: [string, unknown]) => [
-    key,
-    typeof value === 'string' ? value.slice(0, MAX_NAME) : `(${typeof value})`,
-  ]);
-  return Object.fromEntries(texts) as unknown as DenyReason;
+  const { code, scope, resourceType, state, name } = reason;
+  return {
+    code,
+    ...(scope !== undefined && { scope: boundedText(scope) }),
+    ...(resourceType !== undefined && { resourceType: boundedText(resourceType) }),
+    ...(state !== undefined && { state }),
+    ...(name !== undefined && { name: boundedText(name) }),
+  };
+}
+
+function boundedText(text: unknown): string {
+  return typeof text === 'string' ? text.slice(0, MAX_NAME) : `(${typeof text})`;
 }
 
 /** A permission, with the grant that carried it. */
