@@ -59,9 +59,13 @@ describe("clients' published key sets", () => {
     expectToken(await requestToken(await run(), { key: one, clientId }));
   });
 
-  it('A3: a key that the set itself publishes with its private half is passed over, and so is a known one', async () => {
-    host.publish([one.privateJwk]);
-    expectInvalidClient(await requestToken(await run(), { key: one, clientId }));
+  it('A3: a key that the set itself publishes with its private half, or a part of it, is passed over', async () => {
+    const server = await run({ keySetFetch: { maxAgeSeconds: 0 } });
+    for (const leaked of [one.privateJwk, { ...one.jwk, p: one.privateJwk['p'] }]) {
+      host.publish([leaked]);
+      expectInvalidClient(await requestToken(server, { key: one, clientId }));
+    }
+    expect(server.refusals()).to.deep.equal(['key-not-found', 'key-not-found']);
   });
 
   it('A22: the fetch asks for application/json', async () => {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
@@ -40,6 +41,8 @@ describe('SMART app launch', () => {
   let deed: Deed;
   let seen: LaunchInteraction[];
   let failures: unknown[];
+  /** Milliseconds that each call to the store takes. */
+  let pause = 0;
 
   const launch: LaunchOptions = {
     interaction: async (req, res, interaction) => {
@@ -62,6 +65,19 @@ describe('SMART app launch', () => {
 
   before(async () => {
     store = createMemoryStore();
+    // Slow, as a store on the network is: parallel requests all get past a look-up before the first of them writes.
+    const slow = async <T>(call: Promise<T>): Promise<T> => {
+      const answer = await call;
+      if (pause > 0) await sleep(pause);
+      return answer;
+    };
+    const networked: StateStore = {
+      get: (name) => slow(store.get(name)),
+      set: (name, value, seconds) => slow(store.set(name, value, seconds)),
+      setIfAbsent: (name, value, seconds) => slow(store.setIfAbsent(name, value, seconds)),
+      take: (name) => slow(store.take(name)),
+      delete: (name) => slow(store.delete(name)),
+    };
     as = await runServer(
       [
         {
@@ -81,13 +97,14 @@ describe('SMART app launch', () => {
         },
         { client_id: 'backend', jwks: { keys: [ec.jwk] }, scope: 'system/*.rs' },
       ],
-      { launch, store, path: '/as', introspection: { callers: [{ clientId: 'rs', clientSecret: SECRET }] } },
+      { launch, store: networked, path: '/as', introspection: { callers: [{ clientId: 'rs', clientSecret: SECRET }] } },
     );
   });
   after(() => as.close());
   beforeEach(() => {
     seen = [];
     failures = [];
+    pause = 0;
     as.events.length = 0;
     deed = (interaction) => interaction.complete(user);
   });
@@ -266,6 +283,7 @@ describe('SMART app launch', () => {
 
   it('a code is good once: of ten parallel uses one succeeds, and what came of it is revoked', async () => {
     const started = await codeFor();
+    pause = 30;
     const answers = await Promise.all(Array.from({ length: 10 }, () => exchange(started)));
     const good = answers.filter(({ status }) => status === 200);
     expect(good).to.have.length(1);
@@ -394,7 +412,7 @@ describe('SMART app launch', () => {
     const foreign = await as.server.createLaunch({ patient: 'x', clientId: 'confidential' });
     for (const handle of ['unknown', '../x', '__proto__', foreign]) {
       const { response } = await start({ scope: 'launch patient/*.rs', params: { launch: handle } });
-      expect(Browser.location(response).searchParams.get('error'), String(handle)).to.equal('invalid_request');
+      expect(Browser.location(response).searchParams.get('error'), handle).to.equal('invalid_request');
     }
   });
 
@@ -439,10 +457,14 @@ describe('SMART app launch', () => {
   });
 
   it("EHR launch: only the launch's own account may complete it", async () => {
-    const handle = await as.server.createLaunch({ patient: 'x', accountId: 'dr-bell' });
-    const { browser, response } = await start({ scope: 'launch patient/*.rs', params: { launch: handle } });
+    const announced = await as.server.createLaunch({ patient: 'x', accountId: 'dr-bell' });
+    const options = { scope: 'launch patient/*.rs', params: { launch: announced } };
+    deed = (interaction) => interaction.complete({ accountId: 'dr-who' });
+    const { browser, response } = await start(options);
     expect((await browser.fetch(Browser.location(response).href, { method: 'POST' })).status).to.equal(500);
     expect(failures[0]).to.be.instanceOf(TypeError);
+    deed = (interaction) => interaction.complete({ accountId: 'dr-bell' });
+    expect(await launched(options)).to.include({ patient: 'x' });
   });
 
   it('a launch parameter without the launch scope brings no context', async () => {
@@ -509,6 +531,7 @@ describe('SMART app launch', () => {
   it('of ten parallel uses of a refresh token one succeeds', async () => {
     const body = await launched();
     const form = { grant_type: 'refresh_token', client_id: 'app', refresh_token: String(body['refresh_token']) };
+    pause = 30;
     const answers = await Promise.all(Array.from({ length: 10 }, () => postForm(as.token, form)));
     expect(answers.filter(({ status }) => status === 200)).to.have.length(1);
   });
@@ -596,7 +619,9 @@ describe('SMART app launch', () => {
     expect((await new Browser().fetch(page)).status).to.equal(400);
     const other = await start();
     expect((await browser.fetch(Browser.location(other.response).href)).status).to.equal(400);
-    expect((await browser.fetch(page)).status).to.equal(200);
+    const cookie = browser.setCookies.map((line) => line.slice(0, line.indexOf(';'))).join('; ');
+    expect((await fetch(Browser.location(other.response).href, { headers: { cookie } })).status).to.equal(400);
+    expect((await fetch(page, { headers: { cookie } })).status).to.equal(200);
     expect(seen).to.have.length(1);
   });
 
@@ -709,6 +734,7 @@ describe('SMART app launch', () => {
     expect(request.searchParams.get('error')).to.equal('request_not_supported');
     const body = await launched({ params: { resource: 'https://evil.example/' } });
     expect(decodeJwt(String(body['access_token'])).aud).to.equal(FHIR_BASE);
+    expect(body['scope']).to.equal(SCOPE);
   });
 
   it('a public client gets no token by client credentials, and createLaunch needs launches', async () => {
