@@ -64,6 +64,19 @@ export interface SmartAuthorizationServer {
 /**
  * Creates an authorization server on oidc-provider, with the checks that SMART asks for and oidc-provider leaves out.
  *
+ * @example
+ * ```ts
+ * const server = createSmartAuthorizationServer({
+ *   issuer: 'https://auth.hospital.example',
+ *   fhirBaseUrl: 'https://fhir.hospital.example/r4',
+ *   clients: createJsonFileClientRegistry('clients.json'),
+ *   signingKeys: JSON.parse(process.env.SIGNING_KEYS),
+ *   store: createRedisStore(new Redis(process.env.REDIS_URL)),
+ *   introspection: { callers: [{ clientId: 'fhir', clientSecret: process.env.INTROSPECTION_SECRET }] },
+ * });
+ * createHttpServer(server.callback()).listen(8080);
+ * ```
+ *
  * @throws ConfigError, which names the option at fault
  */
 export function createSmartAuthorizationServer(options: SmartAuthorizationServerOptions): SmartAuthorizationServer {

@@ -188,8 +188,12 @@ describe("clients' published key sets", () => {
       'key-set-unavailable',
     ],
     [
-      'is larger than the bound',
-      (h) => (h.answer = (res) => res.end(`{"keys":[],"x":"${'x'.repeat(300_000)}"}`)),
+      'is larger than the bound and does not say so',
+      (h) =>
+        (h.answer = (res) => {
+          res.write(JSON.stringify({ keys: [one.jwk], padding: 'x'.repeat(300_000) }));
+          res.end();
+        }),
       'key-set-unavailable',
     ],
     [
