@@ -29,6 +29,11 @@ export async function startRedis(): Promise<RedisServer> {
     ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder],
     { stdio: 'ignore' },
   );
+  // A run that is broken off does not come to its after hooks.
+  const endWithThisProcess = (): void => {
+    child.kill('SIGKILL');
+  };
+  process.once('exit', endWithThisProcess);
   const url = `redis://127.0.0.1:${port}`;
   const clients: Redis[] = [];
   const connect = (): Redis => {
@@ -52,6 +57,7 @@ export async function startRedis(): Promise<RedisServer> {
     connect,
     async stop() {
       for (const client of clients) client.disconnect();
+      process.off('exit', endWithThisProcess);
       if (child.exitCode === null) {
         const ended = new Promise((resolve) => child.once('exit', resolve));
         child.kill('SIGTERM');
