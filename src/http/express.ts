@@ -1,0 +1,117 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { SMARTHandler } from '../handler.js';
+import type { UserIdentity } from '../identity/identity.js';
+import type { Admitted, GuardOptions } from './guard.js';
+import { createGuard } from './guard.js';
+import { holdResponse, sendAnswer } from './hold-response.js';
+import { queryObject } from './query.js';
+import { readBody } from './read-body.js';
+import type { FhirRequest } from './request.js';
+
+/** What the middleware leaves on a request: who asks, and what was judged. */
+export interface SmartRequest {
+  /** Undefined for what everybody may ask: metadata, OPTIONS. */
+  readonly identity: UserIdentity | undefined;
+  readonly request: FhirRequest;
+}
+
+/** The parts of an Express request that are read or replaced, in Express 4 and 5. */
+export interface ExpressRequest extends IncomingMessage {
+  originalUrl: string;
+  baseUrl: string;
+  body?: unknown;
+  smart?: SmartRequest;
+}
+
+/** A middleware for Express 4 and 5, or whatever calls its handlers as they do. */
+export type ExpressMiddleware = (
+  request: ExpressRequest,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
+
+/**
+ * Guards a FHIR router in the same process: mount it in front of the router, under the same path.
+ *
+ * What comes behind sees the request that was judged: `req.url`, `req.query`, `req.body` and the headers are replaced,
+ * and `req.smart` tells who asks. A HEAD arrives as a GET. What it answers is held back until it has been judged.
+ *
+ * Without a body parser before it, the middleware reads the body itself, and refuses JSON with repeated names. Behind a
+ * body parser it judges what that one made of the body.
+ *
+ * @throws ConfigError that names the option.
+ */
+export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): ExpressMiddleware {
+  const guard = createGuard(handler, options);
+  return (request, response, next) => {
+    const { method = '', originalUrl: url, headers } = request;
+    const body = async (): ReturnType<typeof readBody> =>
+      request.body === undefined || isUnread(request)
+        ? readBody(request, guard.settings.maxBodyBytes)
+        : { parsed: request.body };
+    void guard.admit({ method, url, headers, body }).then((admission) => {
+      if (admission.verdict === 'refused') {
+        // Whoever sends more than is read gets the answer, and then no second request on this connection.
+        if (!request.complete) response.setHeader('connection', 'close');
+        sendAnswer(response, admission.answer);
+        return;
+      }
+      const target = admission.verdict === 'public' ? admission.url : admission.execute.url;
+      if (!isMounted(request, target)) {
+        next(new Error('smartFhirExpress has to be mounted under basePath, or above it'));
+        return;
+      }
+      request.smart = {
+        identity: admission.verdict === 'public' ? undefined : admission.identity,
+        request: admission.request,
+      };
+      if (admission.verdict === 'admitted') replace(request, admission);
+      if (admission.judgeResponse) holdResponse(response, admission.judgeResponse);
+      redirect(request, target);
+      next();
+    }, next);
+  };
+}
+
+/** Express 4 with body-parser 1 leaves `{}` where nothing was parsed. */
+function isUnread(request: ExpressRequest): boolean {
+  const { body } = request;
+  return (
+    !request.readableDidRead &&
+    !request.complete &&
+    typeof body === 'object' &&
+    body !== null &&
+    Object.keys(body).length === 0
+  );
+}
+
+function isMounted({ baseUrl }: ExpressRequest, target: string): boolean {
+  return (
+    target === baseUrl || target.startsWith(baseUrl === '' ? '/' : `${baseUrl}/`) || target.startsWith(`${baseUrl}?`)
+  );
+}
+
+/** Everything that the guard judged, in place of what came. */
+function replace(request: ExpressRequest, { execute }: Admitted): void {
+  const { body, headers } = execute;
+  request.method = execute.method;
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined) Reflect.deleteProperty(request.headers, name);
+    else request.headers[name] = value;
+  }
+  // In Express 5 the query is worked out from the URL anew, with a parser of the host's choice: here it is fixed.
+  define(request, 'query', queryObject(execute.query));
+  define(request, 'body', body && ('form' in body ? queryObject(body.form) : body.json));
+  // Body parsers look here whether somebody was before them.
+  define(request, '_body', true);
+}
+
+function redirect(request: ExpressRequest, target: string): void {
+  const below = target.slice(request.baseUrl.length);
+  request.url = below.startsWith('/') ? below : `/${below}`;
+  request.originalUrl = target;
+}
+
+function define(request: ExpressRequest, name: string, value: unknown): void {
+  Object.defineProperty(request, name, { value, writable: true, enumerable: true, configurable: true });
+}

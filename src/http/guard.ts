@@ -1,0 +1,415 @@
+import type { RequestContext } from 'fhir-works-on-aws-interface';
+import { checkFhirVersion } from '../config.js';
+import { ConfigError } from '../errors.js';
+import type { SMARTHandler } from '../handler.js';
+import { normalizeBaseUrl } from '../identity/fhir-url.js';
+import type { UserIdentity } from '../identity/identity.js';
+import type { ResourceLookup } from '../options.js';
+import { TokenError } from '../token/error.js';
+import type { Asking, GuardSettings } from './asking.js';
+import { opensAll } from './asking.js';
+import { presentedBearer } from './bearer.js';
+import { isBoundedJson, parseStrictJson } from './json.js';
+import { judgeBundle } from './judge-bundle.js';
+import type { Content } from './judge-request.js';
+import { NOTHING, judgeRequest } from './judge-request.js';
+import type { Judged, Received } from './judge-response.js';
+import { unjudged } from './judge-response.js';
+import { acceptsJson, bodyKind, isJsonMedia } from './media.js';
+import type { Answer } from './outcome.js';
+import { malformedAnswer, refusal } from './outcome.js';
+import type { RawRequest } from './parse.js';
+import { parseFhirRequest } from './parse.js';
+import { canonicalForm, canonicalUrl, isPostedSearch } from './print.js';
+import { isParameter, printQuery } from './query.js';
+import type { FhirRequest, HeaderBag, Malformed, Pairs, PublicRequest } from './request.js';
+import { isMalformed } from './request.js';
+
+/** How a guard is set up. */
+export interface GuardOptions {
+  /** Base URL of the FHIR server, as tokens and references know it: `https://fhir.example.org/r4`. */
+  readonly baseUrl: string;
+  /** The path under which requests come. Default: the path of baseUrl. */
+  readonly basePath?: string;
+  /** '3.0.1', '4.0.1', '4.3.0' or '5.0.0'; the one of the handler. */
+  readonly fhirVersion: string;
+  /** The realm of the challenges (RFC 9110, 11.5). Default: baseUrl. */
+  readonly realm?: string;
+  /** Answer 404 in place of 403 for an instance that exists and may not be touched. Default false. */
+  readonly hideForbidden?: boolean;
+  /**
+   * Looks up a stored resource before it is written. Default: the handler's own. Without any, a delete is refused to
+   * whom may not delete every resource of the type, and updates follow the handler's `writesWithoutLookup`.
+   */
+  readonly lookup?: ResourceLookup;
+  /** Tell clients why they are refused. For development only: it tells attackers, too. Default false. */
+  readonly explain?: boolean;
+  /** The largest body of a request, in bytes. Default 5 MiB, from 1 KiB to 256 MiB. */
+  readonly maxBodyBytes?: number;
+}
+
+/** The body of a request: its bytes, or what a framework made of them. */
+export type Body = { readonly bytes: Uint8Array } | { readonly parsed: unknown } | 'too-large';
+
+/** A request as it came. */
+export interface GuardRequest {
+  readonly method: string;
+  /** Path and query exactly as received. */
+  readonly url: string;
+  readonly headers: HeaderBag;
+  /** Reads the body; asked at most once, and only after the token was verified. */
+  readonly body: () => Promise<Body>;
+  readonly requestContext?: RequestContext;
+}
+
+/** What the server answered. */
+export interface ServerResponse {
+  readonly status: number;
+  readonly headers: HeaderBag;
+  readonly body: Uint8Array | string | undefined;
+}
+
+/** A request that may be executed, exactly as it stands here. */
+export interface Admitted {
+  readonly verdict: 'admitted';
+  readonly request: FhirRequest;
+  readonly identity: UserIdentity;
+  /** What the server has to execute: nothing else was judged. */
+  readonly execute: {
+    /** GET for a HEAD: there has to be a body to judge. */
+    readonly method: string;
+    /** Path and query, base path included. */
+    readonly url: string;
+    /** The query of the URL, decoded. */
+    readonly query: Pairs;
+    /** The body: a JSON value, the parameters of a form, or nothing. */
+    readonly body: { readonly json: unknown } | { readonly form: Pairs } | undefined;
+    /** Headers to replace; undefined for one to take away. */
+    readonly headers: Readonly<Record<string, string | undefined>>;
+  };
+  /** Judges what the server answered. Never rejects. */
+  readonly judgeResponse: (response: ServerResponse) => Promise<FinalAnswer>;
+}
+
+/** What the client gets. */
+export interface FinalAnswer {
+  readonly status: number;
+  /** All headers, names in lower case, without Content-Length. */
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly body: string | Uint8Array | undefined;
+}
+
+/** The CapabilityStatement, the SMART configuration, OPTIONS: nobody has to say who they are. */
+export interface OpenToAll {
+  readonly verdict: 'public';
+  readonly request: PublicRequest;
+  readonly url: string;
+  /** For OPTIONS: leaves of the answer what tells of methods and origins. A host might serve it like a GET. */
+  readonly judgeResponse?: Admitted['judgeResponse'];
+}
+
+/** What becomes of a request. */
+export type Admission = Admitted | { readonly verdict: 'refused'; readonly answer: FinalAnswer } | OpenToAll;
+
+/** Guards a FHIR server, whatever speaks HTTP for it. */
+export interface Guard {
+  readonly settings: GuardSettings;
+  /** Judges a request. Never rejects: what fails inside is refused. */
+  readonly admit: (request: GuardRequest) => Promise<Admission>;
+}
+
+/** Sets up a guard. @throws ConfigError that names the option. */
+export function createGuard(handler: SMARTHandler, options: GuardOptions): Guard {
+  const settings = settingsOf(options);
+  const admit = async (request: GuardRequest): Promise<Admission> => {
+    try {
+      const admission = await judge(handler, settings, request);
+      return 'status' in admission ? { verdict: 'refused', answer: final(admission) } : admission;
+    } catch {
+      return { verdict: 'refused', answer: final(refusal(500, 'exception')) };
+    }
+  };
+  return { settings, admit };
+}
+
+function settingsOf(options: GuardOptions): GuardSettings {
+  const { maxBodyBytes = 5 * 1024 * 1024, hideForbidden = false, explain = false, lookup } = options;
+  const baseUrl = typeof options.baseUrl === 'string' ? normalizeBaseUrl(options.baseUrl) : undefined;
+  if (baseUrl === undefined) throw new ConfigError('baseUrl', 'must be the http(s) base URL of the FHIR server');
+  const basePath = options.basePath ?? new URL(baseUrl).pathname.replace(/\/$/, '');
+  if (!/^(?:\/[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*)*$/.test(basePath)) {
+    throw new ConfigError('basePath', 'must be empty or a plain path without a slash at its end');
+  }
+  if (!Number.isInteger(maxBodyBytes) || maxBodyBytes < 1024 || maxBodyBytes > 256 * 1024 * 1024) {
+    throw new ConfigError('maxBodyBytes', 'must be a number of bytes from 1024 to 268435456');
+  }
+  if (lookup !== undefined && typeof lookup !== 'function') throw new ConfigError('lookup', 'must be a function');
+  const version = checkFhirVersion(options.fhirVersion);
+  const realm = options.realm ?? baseUrl;
+  return { baseUrl, basePath, version, realm, hideForbidden, explain, maxBodyBytes, lookup };
+}
+
+async function judge(
+  handler: SMARTHandler,
+  settings: GuardSettings,
+  incoming: GuardRequest,
+): Promise<Admission | Answer> {
+  const { method, url, headers, requestContext } = incoming;
+  const raw: RawRequest = { method, url, headers, basePath: settings.basePath, version: settings.version };
+  const parsed = parseFhirRequest(raw);
+  if (isMalformed(parsed)) return malformedAnswer(parsed);
+  if (isPublic(parsed)) {
+    const open: OpenToAll = { verdict: 'public', request: parsed, url: canonicalUrl(parsed) };
+    return parsed.kind === 'options' ? { ...open, judgeResponse: answerToOptions } : open;
+  }
+  const caller = await identify(handler, settings, incoming, parsed.parameters);
+  if ('refused' in caller) return caller.refused;
+  const { identity } = caller;
+  const { baseUrl: fhirServiceBaseUrl } = settings;
+  const about = { userIdentity: identity, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
+  const asking: Asking = { handler, settings, identity, about };
+  const read = await readContent(settings, raw, parsed, incoming);
+  if ('status' in read) return read;
+  const { request, content } = read;
+  // The token came in the header; one that comes in the form as well is refused all the same (RFC 6750, 2).
+  if (request.parameters.some(([name]) => name === 'access_token')) return badRequest(settings);
+  if (request.format === 'other' || (request.format === undefined && !acceptsJson(headers['accept']))) {
+    return refusal(406, 'not-supported');
+  }
+  if (isPublic(request)) return refusal(500, 'exception');
+  if (request.kind === 'bundle') {
+    const verdict = await judgeBundle(asking, request, content);
+    if ('refused' in verdict) return verdict.refused;
+    const executed = { ...request, parameters: [] };
+    return admitted(asking, incoming, executed, { kind: 'resource', value: verdict.bundle }, verdict.respond);
+  }
+  const verdict = await judgeRequest(asking, request, content);
+  if ('refused' in verdict) return verdict.refused;
+  return admitted(asking, incoming, verdict.request, verdict.content, verdict.respond);
+}
+
+async function answerToOptions({ status, headers }: ServerResponse): Promise<FinalAnswer> {
+  const told = Object.entries(passedOn(headers, 'lists')).filter(([name]) =>
+    /^(?:allow|vary|access-control-.*)$/.test(name),
+  );
+  return { status: status < 300 ? status : 204, headers: Object.fromEntries(told), body: undefined };
+}
+
+function isPublic(request: FhirRequest): request is PublicRequest {
+  return request.kind === 'capabilities' || request.kind === 'smart-configuration' || request.kind === 'options';
+}
+
+/** Who asks (RFC 6750, 3): no credentials, a token that does not do, or one that nobody can verify now. */
+async function identify(
+  handler: SMARTHandler,
+  settings: GuardSettings,
+  { headers, requestContext }: GuardRequest,
+  parameters: Pairs,
+): Promise<{ readonly identity: UserIdentity } | { readonly refused: Answer }> {
+  const { realm, baseUrl: fhirServiceBaseUrl } = settings;
+  const presented = presentedBearer(headers, parameters);
+  if ('absent' in presented) return { refused: refusal(401, 'login', { challenge: { realm } }) };
+  if ('invalid' in presented) return { refused: badRequest(settings) };
+  try {
+    const request = { accessToken: presented.token, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
+    return { identity: await handler.authenticate(request) };
+  } catch (error) {
+    const unavailable = error instanceof TokenError && error.unavailable;
+    if (unavailable) return { refused: refusal(503, 'transient', { headers: { 'retry-after': '5' } }) };
+    return { refused: refusal(401, 'login', { challenge: { realm, error: 'invalid_token' } }) };
+  }
+}
+
+function badRequest({ realm }: GuardSettings): Answer {
+  return refusal(400, 'structure', { challenge: { realm, error: 'invalid_request' } });
+}
+
+/** The body, and the request with the parameters in it. */
+async function readContent(
+  settings: GuardSettings,
+  raw: RawRequest,
+  request: FhirRequest,
+  { headers, body }: GuardRequest,
+): Promise<{ readonly request: FhirRequest; readonly content: Content } | Answer> {
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    return hasBody(headers) ? refusal(400, 'structure') : { request, content: NOTHING };
+  }
+  const kind = bodyKind(headers);
+  const received = await body();
+  if (received === 'too-large') return refusal(413, 'too-long');
+  const empty = 'bytes' in received ? received.bytes.length === 0 : received.parsed === undefined;
+  if (isPostedSearch(request)) {
+    if (empty) return { request, content: NOTHING };
+    if (kind !== 'form') return refusal(415, 'not-supported');
+    const form = 'bytes' in received ? latin1(received.bytes) : pairsOf(received.parsed);
+    const again: FhirRequest | Malformed | undefined =
+      form === undefined ? undefined : parseFhirRequest({ ...raw, form });
+    if (!again) return refusal(400, 'structure');
+    return isMalformed(again) ? malformedAnswer(again) : { request: again, content: NOTHING };
+  }
+  if (empty) return { request, content: NOTHING };
+  if (kind === 'other' || kind === 'form' || kind === 'none') return refusal(415, 'not-supported');
+  const value = jsonIn(received);
+  if (!value) return refusal(400, 'structure');
+  if (kind === 'resource') return { request, content: { kind, value: value.json } };
+  // RFC 6902, 3: a JSON Patch is an array; RFC 7396: an array as merge patch would replace the resource.
+  const isList = Array.isArray(value.json);
+  if (isList !== (kind === 'json-patch')) return refusal(400, 'structure');
+  return { request, content: { kind: 'patch', value: value.json } };
+}
+
+function jsonIn(body: Exclude<Body, string>): { readonly json: unknown } | undefined {
+  if ('parsed' in body) return isBoundedJson(body.parsed) ? { json: body.parsed } : undefined;
+  const verdict = parseStrictJson(body.bytes);
+  return 'value' in verdict ? { json: verdict.value } : undefined;
+}
+
+/** Bytes above 0x7f become characters that no query may have. */
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+}
+
+/** The parameters of a form that a framework has decoded: texts and lists of texts. */
+function pairsOf(parsed: unknown): Pairs | undefined {
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
+  const pairs = Object.entries(parsed).flatMap(([name, value]: [string, unknown]) =>
+    (Array.isArray(value) ? (value as readonly unknown[]) : [value]).map((each) => [name, each] as const),
+  );
+  const isText = (pair: readonly [string, unknown]): pair is readonly [string, string] =>
+    typeof pair[1] === 'string' && isParameter(pair[0], pair[1]);
+  return pairs.length <= 256 && pairs.every(isText) ? pairs : undefined;
+}
+
+function hasBody(headers: HeaderBag): boolean {
+  return headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length'] as string);
+}
+
+function admitted(
+  asking: Asking,
+  incoming: GuardRequest,
+  request: FhirRequest,
+  content: Content,
+  respond: (received: Received) => Promise<Judged>,
+): Admitted {
+  const form = canonicalForm(request);
+  const condition = request.kind === 'interaction' ? request.condition : undefined;
+  return {
+    verdict: 'admitted',
+    request,
+    identity: asking.identity,
+    execute: {
+      method: request.method === 'HEAD' ? 'GET' : request.method,
+      url: canonicalUrl(request),
+      query: form ? [] : request.parameters,
+      body: form ? { form } : content.kind === 'none' ? undefined : { json: content.value },
+      headers: {
+        ...TAKEN_AWAY,
+        accept: 'application/fhir+json',
+        prefer: preferred(incoming.headers['prefer']),
+        'if-none-exist': condition?.by === 'if-none-exist' ? printQuery(condition.parameters) : undefined,
+      },
+    },
+    judgeResponse: async (response) => {
+      try {
+        return await answerTo(asking, request, incoming.headers, response, respond);
+      } catch {
+        return final(refusal(500, 'exception'));
+      }
+    },
+  };
+}
+
+/**
+ * Headers that would let the server answer before, or with less than, what has to be judged: not modified, in part.
+ * If-None-Match is answered here, after the judgement.
+ */
+const TAKEN_AWAY = {
+  'if-none-match': undefined,
+  'if-modified-since': undefined,
+  'if-unmodified-since': undefined,
+  range: undefined,
+  'if-range': undefined,
+} as const;
+
+/** Prefer without `respond-async`: what is answered elsewhere is judged nowhere (FHIR R4, 3.1.6). */
+function preferred(prefer: HeaderBag[string]): string | undefined {
+  if (typeof prefer !== 'string') return undefined;
+  const kept = prefer.split(/[,;]/).map((each) => each.trim());
+  return kept.filter((each) => /^(?:return|handling)=[a-zA-Z]+$/.test(each)).join(', ') || undefined;
+}
+
+async function answerTo(
+  asking: Asking,
+  request: FhirRequest,
+  asked: HeaderBag,
+  response: ServerResponse,
+  respond: (received: Received) => Promise<Judged>,
+): Promise<FinalAnswer> {
+  const { status, headers, body } = response;
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  if (bytes === undefined || bytes.length === 0)
+    return withServerHeaders(await respond({ status, resource: undefined }), headers, asked);
+  const isPlain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity';
+  const verdict = isPlain && isJsonMedia(headers['content-type']) ? parseStrictJson(bytes) : undefined;
+  if (verdict && 'value' in verdict) {
+    return withServerHeaders(await respond({ status, resource: verdict.value }), headers, asked);
+  }
+  if (status >= 400) return withServerHeaders(await respond({ status, resource: undefined }), headers, asked);
+  // Bytes that nobody can judge: a PDF of a Binary, XML. Only for those who may see whatever it is.
+  const isReading =
+    request.kind === 'interaction' && (request.interaction === 'read' || request.interaction === 'vread');
+  if (isReading && status === 200 && (await opensAll(asking, request.interaction, request.resourceType))) {
+    return { status, headers: passedOn(headers, 'all'), body: bytes };
+  }
+  return final(unjudged());
+}
+
+function withServerHeaders(judged: Judged, headers: HeaderBag, asked: HeaderBag): FinalAnswer {
+  if (judged.keeps === 'none') return final(judged);
+  const passed = passedOn(headers, judged.keeps);
+  if (judged.status === 200 && judged.keeps === 'all' && matches(asked['if-none-match'], passed['etag'])) {
+    const { 'content-type': _type, ...rest } = passed;
+    return { status: 304, headers: rest, body: undefined };
+  }
+  const { 'content-type': _type, ...others } = passed;
+  const answer = final(judged);
+  return { ...answer, headers: { ...others, ...answer.headers } };
+}
+
+/** RFC 9110, 13.1.2: the weak comparison. */
+function matches(asked: HeaderBag[string], etag: string | readonly string[] | undefined): boolean {
+  if (typeof asked !== 'string' || typeof etag !== 'string') return false;
+  const opaque = (tag: string): string => tag.trim().replace(/^W\//, '');
+  return asked.split(',').some((each) => opaque(each) === opaque(etag));
+}
+
+/** About a body that was replaced, about the connection, or a challenge that is not ours. */
+const NOT_PASSED_ON = new Set([
+  'content-length',
+  'content-encoding',
+  'transfer-encoding',
+  'content-md5',
+  'digest',
+  'www-authenticate',
+  'connection',
+  'keep-alive',
+]);
+
+function passedOn(headers: HeaderBag, keeps: 'all' | 'lists'): Record<string, string | readonly string[]> {
+  const passed: Record<string, string | readonly string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || NOT_PASSED_ON.has(name)) continue;
+    if (keeps === 'lists' && (name === 'etag' || name === 'last-modified')) continue;
+    passed[name] = typeof value === 'number' ? String(value) : (value as string | readonly string[]);
+  }
+  return passed;
+}
+
+function final({ status, headers, body }: Answer): FinalAnswer {
+  if (!body) return { status, headers, body: undefined };
+  return {
+    status,
+    headers: { 'content-type': 'application/fhir+json; charset=utf-8', ...headers },
+    body: JSON.stringify(body),
+  };
+}

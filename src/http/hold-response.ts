@@ -1,0 +1,95 @@
+import type { OutgoingHttpHeaders, ServerResponse as NodeResponse } from 'node:http';
+import type { Admitted, FinalAnswer } from './guard.js';
+
+/** More than this is held for no client. In bytes. */
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Holds back what a host writes until it has been judged, then sends the judgement in its place. Whatever the host
+ * uses, it ends in these methods of Node's; no byte and no header leaves before the last of them.
+ */
+export function holdResponse(response: NodeResponse, judge: Admitted['judgeResponse']): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let ended = false;
+  const original = {
+    writeHead: response.writeHead.bind(response),
+    end: response.end.bind(response),
+    destroy: response.destroy.bind(response),
+  };
+
+  const take = (chunk: unknown, encoding: unknown): void => {
+    if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(encoding)) : Buffer.from(chunk);
+    size += bytes.length;
+    if (size > MAX_HELD_BYTES) original.destroy();
+    else chunks.push(bytes);
+  };
+
+  response.writeHead = (status: number, ...rest: unknown[]) => {
+    response.statusCode = status;
+    const headers = rest.find((each) => typeof each === 'object' && each !== null);
+    for (const [name, value] of headerPairs(headers)) response.setHeader(name, value);
+    return response;
+  };
+  response.flushHeaders = () => undefined;
+  response.write = (chunk: unknown, ...rest: unknown[]) => {
+    take(chunk, rest[0]);
+    callbackIn(rest)?.();
+    return true;
+  };
+  response.end = ((...args: unknown[]) => {
+    if (ended) return response;
+    ended = true;
+    take(args[0], args[1]);
+    const headers = response.getHeaders();
+    const body = chunks.length === 0 ? undefined : Buffer.concat(chunks);
+    void judge({ status: response.statusCode, headers, body }).then(
+      (answer) => {
+        Object.assign(response, { writeHead: original.writeHead });
+        sendAnswer(response, answer, original.end, callbackIn(args));
+      },
+      () => original.destroy(),
+    );
+    return response;
+  }) as NodeResponse['end'];
+}
+
+/** Sends an answer in place of everything that was set on a response. */
+export function sendAnswer(
+  response: NodeResponse,
+  { status, headers, body }: FinalAnswer,
+  end: (chunk: string | Uint8Array, callback?: () => void) => unknown = response.end.bind(response),
+  callback?: () => void,
+): void {
+  for (const name of response.getHeaderNames()) if (!STAYS.test(name)) response.removeHeader(name);
+  response.statusCode = status;
+  response.statusMessage = '';
+  for (const [name, value] of Object.entries(headers))
+    response.setHeader(name, typeof value === 'string' ? value : [...value]);
+  const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0));
+  // RFC 9110, 8.6: no Content-Length where the status says that there is no content.
+  if (status !== 204 && status !== 304) response.setHeader('content-length', bytes.length);
+  end(bytes, callback);
+}
+
+/** What the host set for the browser's sake goes with every answer. */
+const STAYS = /^(?:access-control-|vary$|strict-transport-security$|x-request-id$)/;
+
+function encodingOf(encoding: unknown): BufferEncoding {
+  return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';
+}
+
+function callbackIn(args: readonly unknown[]): (() => void) | undefined {
+  return args.find((each): each is () => void => typeof each === 'function');
+}
+
+function headerPairs(headers: unknown): readonly (readonly [string, string | number | string[]])[] {
+  if (Array.isArray(headers)) {
+    const flat = headers.flat() as (string | number)[];
+    return flat.flatMap((name, index) => (index % 2 === 0 ? [[String(name), flat[index + 1] ?? ''] as const] : []));
+  }
+  return Object.entries((headers ?? {}) as OutgoingHttpHeaders).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value] as const],
+  );
+}

@@ -1,0 +1,214 @@
+import { typeOf } from '../access/judge.js';
+import type { Asking } from './asking.js';
+import { parseStrictJson } from './json.js';
+import type { Content, Passed } from './judge-request.js';
+import { NOTHING, judgeRequest } from './judge-request.js';
+import type { Judged, Received } from './judge-response.js';
+import { instead, unjudged } from './judge-response.js';
+import type { Answer } from './outcome.js';
+import { bareOutcome, malformedAnswer, refusal } from './outcome.js';
+import { parseFhirRequest } from './parse.js';
+import { canonicalUrl } from './print.js';
+import { printQuery } from './query.js';
+import { refuse } from './refuse.js';
+import type { BundleRequest } from './request.js';
+import { isMalformed } from './request.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** One entry: refused, or to be executed. */
+type Entry = { readonly refused: Answer } | { readonly passed: Passed; readonly execute: Json };
+
+/** A Bundle that may be executed, and what becomes of the answer. */
+export interface PassedBundle {
+  readonly bundle: Json;
+  readonly respond: (received: Received) => Promise<Judged>;
+}
+
+/** More entries would keep the server busy with one request. */
+const MAX_ENTRIES = 1000;
+
+/**
+ * Judges a batch or transaction entry by entry (FHIR R4, 3.1.0.11.1), each as if it had come alone. A batch goes on
+ * without its refused entries, which are answered with their own outcome; a transaction is refused whole.
+ */
+export async function judgeBundle(
+  asking: Asking,
+  request: BundleRequest,
+  content: Content,
+): Promise<{ readonly refused: Answer } | PassedBundle> {
+  const { value } = content;
+  if (content.kind !== 'resource' || typeOf(value) !== 'Bundle') return { refused: refusal(400, 'structure') };
+  const { type, entry = [] } = value as Json;
+  if ((type !== 'batch' && type !== 'transaction') || !Array.isArray(entry))
+    return { refused: refusal(400, 'structure') };
+  if (entry.length === 0) return { refused: refusal(400, 'structure') };
+  if (entry.length > MAX_ENTRIES) return { refused: refusal(413, 'too-long') };
+  const decision = await asking.handler.decide({ ...asking.about, operation: type });
+  if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
+  const written = new Set<string>();
+  const entries: Entry[] = [];
+  for (const each of entry as readonly unknown[]) {
+    const judged = await judgeEntry(asking, request, each, written);
+    if ('refused' in judged && type === 'transaction') return { refused: judged.refused };
+    entries.push(judged);
+  }
+  const executed = entries.flatMap((each) => ('execute' in each ? [each.execute] : []));
+  if (executed.length === 0)
+    return { refused: batchResponse(entries.map((each) => ('refused' in each ? refusedEntry(each.refused) : {}))) };
+  return {
+    bundle: { resourceType: 'Bundle', type, entry: executed },
+    respond: (received) => judgeResults(type, entries, received),
+  };
+}
+
+async function judgeEntry(
+  asking: Asking,
+  { basePath }: BundleRequest,
+  entry: unknown,
+  written: Set<string>,
+): Promise<Entry> {
+  const malformed: Entry = { refused: refusal(400, 'structure') };
+  if (!isRecord(entry) || !isRecord(entry['request'])) return malformed;
+  const { method, url, ifMatch, ifNoneExist } = entry['request'];
+  const { fullUrl, resource } = entry;
+  if (typeof method !== 'string' || typeof url !== 'string' || url.startsWith('/')) return malformed;
+  const request = parseFhirRequest({
+    method,
+    url: `${basePath}/${url}`,
+    basePath,
+    headers: { 'if-match': ifMatch as string, 'if-none-exist': ifNoneExist as string },
+    version: asking.settings.version,
+  });
+  if (isMalformed(request)) return { refused: malformedAnswer(request) };
+  const reads = request.method === 'GET';
+  if (request.kind !== 'interaction' && !(request.kind === 'operation' && reads)) return malformed;
+  if (request.method === 'OPTIONS' || request.method === 'HEAD' || request.format === 'other') return malformed;
+  if (!isOwnFullUrl(asking, fullUrl, request) || namesByQuery(resource, 0)) return malformed;
+  // The state by which a second write of the same resource would be judged is no longer there when it is executed.
+  const { resourceType = '', id } = request;
+  if (!reads && id !== undefined) {
+    if (written.has(`${resourceType}/${id}`)) return malformed;
+    written.add(`${resourceType}/${id}`);
+  }
+  const content = request.method === 'PATCH' ? patchIn(resource) : contentOf(resource);
+  if (!content) return malformed;
+  const verdict = await judgeRequest(asking, request, content);
+  return 'refused' in verdict ? verdict : { passed: verdict, execute: print(verdict, fullUrl, resource) };
+}
+
+/** The entry as it is executed: nothing in it that was not judged. */
+function print({ request, content }: Passed, fullUrl: unknown, resource: unknown): Json {
+  const url = canonicalUrl(request).slice(request.basePath.length + 1);
+  const { ifMatch, condition } = request.kind === 'interaction' ? request : {};
+  const ifNoneExist = condition?.by === 'if-none-exist' ? printQuery(condition.parameters) : undefined;
+  const body = content.kind === 'resource' ? content.value : content.kind === 'patch' ? resource : undefined;
+  return {
+    ...(fullUrl !== undefined && { fullUrl }),
+    ...(body !== undefined && { resource: body }),
+    request: {
+      method: request.method,
+      url,
+      ...(ifMatch !== undefined && { ifMatch }),
+      ...(ifNoneExist !== undefined && { ifNoneExist }),
+    },
+  };
+}
+
+/**
+ * A server replaces references to an entry's fullUrl by the resource that the entry makes or finds. So it has to be a
+ * placeholder, or the very URL of the entry: otherwise a reference that was judged as one patient's becomes another's.
+ */
+function isOwnFullUrl(
+  { settings }: Asking,
+  fullUrl: unknown,
+  { resourceType, id, method }: Passed['request'],
+): boolean {
+  if (fullUrl === undefined) return true;
+  if (typeof fullUrl !== 'string') return false;
+  if (/^urn:(?:uuid|oid):[A-Za-z0-9.-]{1,64}$/.test(fullUrl)) return true;
+  return method !== 'POST' && id !== undefined && fullUrl === `${settings.baseUrl}/${String(resourceType)}/${id}`;
+}
+
+/** A reference by a search (FHIR R4, 3.1.0.11.1.3 conditional references): nobody can judge what it will point to. */
+function namesByQuery(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (depth > 64) return true;
+  const { reference } = value as { readonly reference?: unknown };
+  if (typeof reference === 'string' && reference.includes('?')) return true;
+  return Object.values(value).some((member) => namesByQuery(member, depth + 1));
+}
+
+function contentOf(resource: unknown): Content | undefined {
+  if (resource === undefined) return NOTHING;
+  return isRecord(resource) ? { kind: 'resource', value: resource } : undefined;
+}
+
+/** FHIR R4, 3.1.0.9.1: in a Bundle a JSON Patch comes as a Binary. */
+function patchIn(resource: unknown): Content | undefined {
+  if (typeOf(resource) !== 'Binary') return undefined;
+  const { contentType, data } = resource as Json;
+  if (contentType !== 'application/json-patch+json' || typeof data !== 'string') return undefined;
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(data)) return undefined;
+  const verdict = parseStrictJson(Buffer.from(data, 'base64'));
+  return 'value' in verdict && Array.isArray(verdict.value) ? { kind: 'patch', value: verdict.value } : undefined;
+}
+
+async function judgeResults(type: string, entries: readonly Entry[], received: Received): Promise<Judged> {
+  const { status, resource } = received;
+  if (status >= 400 && status <= 599) return { status, headers: {}, body: bareOutcome(resource), keeps: 'lists' };
+  const results = typeOf(resource) === 'Bundle' ? ((resource as Json)['entry'] ?? []) : undefined;
+  const sent = entries.filter((each) => 'execute' in each).length;
+  // FHIR R4, 3.1.0.11.1: one result for each entry, in the same order. Otherwise nobody knows which is which.
+  if (status !== 200 || !Array.isArray(results) || results.length !== sent) return instead(unjudged());
+  const remaining = [...(results as readonly unknown[])];
+  const entry: Json[] = [];
+  for (const each of entries) {
+    entry.push('refused' in each ? refusedEntry(each.refused) : await judgeResult(each.passed, remaining.shift()));
+  }
+  const body = { resourceType: 'Bundle', type: `${type}-response`, entry };
+  return { status, headers: {}, body, keeps: 'lists' };
+}
+
+async function judgeResult(passed: Passed, result: unknown): Promise<Json> {
+  if (!isRecord(result) || !isRecord(result['response'])) return refusedEntry(unjudged());
+  const { response } = result;
+  const status = Number(/^([1-5]\d\d)(?: |$)/.exec(String(response['status']))?.[1]);
+  if (Number.isNaN(status)) return refusedEntry(unjudged());
+  const failed = status >= 400;
+  const judged = await passed.respond({
+    status,
+    resource: failed ? response['outcome'] : (result['resource'] ?? undefined),
+  });
+  if (judged.keeps === 'none') return refusedEntry(judged);
+  const { location, etag, lastModified, outcome } = response;
+  const whole = judged.keeps === 'all';
+  return {
+    ...(!failed && judged.body && { resource: judged.body }),
+    response: {
+      status: String(judged.status),
+      ...(whole && location !== undefined && { location: locationOf(location) }),
+      ...(whole && etag !== undefined && { etag }),
+      ...(whole && lastModified !== undefined && { lastModified }),
+      ...(failed ? { outcome: judged.body } : outcome !== undefined && { outcome: bareOutcome(outcome) }),
+    },
+  };
+}
+
+function locationOf(location: unknown): string | undefined {
+  return typeof location === 'string' ? location : undefined;
+}
+
+/** Nothing is left to be executed: the answer is known. */
+function batchResponse(entry: readonly Json[]): Answer {
+  const headers = { 'cache-control': 'no-store' };
+  return { status: 200, headers, body: { resourceType: 'Bundle', type: 'batch-response', entry } };
+}
+
+function refusedEntry({ status, body }: Answer): Json {
+  return { response: { status: String(status), outcome: body } };
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,213 @@
+import type { Decision } from '../access/decision.js';
+import { idOf, typeOf } from '../access/judge.js';
+import type { AccessRequest } from '../requests.js';
+import type { Asking } from './asking.js';
+import { opensAll } from './asking.js';
+import type { Judged, Received } from './judge-response.js';
+import { judgeList, judgeOperation, judgeRead, judgeWritten } from './judge-response.js';
+import type { Answer } from './outcome.js';
+import { refusal } from './outcome.js';
+import { refuse } from './refuse.js';
+import type { FhirRequest, InteractionRequest, OperationRequest, Pairs } from './request.js';
+
+/** The body of a request, as far as it was understood. */
+export interface Content {
+  readonly kind: 'resource' | 'patch' | 'none';
+  readonly value: unknown;
+}
+
+/** A request that may be executed, as it is to be executed, and what becomes of the answer. */
+export interface Passed {
+  readonly request: FhirRequest;
+  readonly content: Content;
+  readonly respond: (received: Received) => Promise<Judged>;
+}
+
+/** The verdict over one request. */
+export type Verdict = { readonly refused: Answer } | Passed;
+
+/** Parameters about the form of an answer, which say nothing about what is asked. */
+const FORM = new Set(['_format', '_pretty']);
+
+/** Parameters that take elements away by which a resource is judged; a server may ignore them (FHIR R4, 3.1.0.1.7). */
+const PARTIAL = new Set(['_summary', '_elements']);
+
+/** Parameters of a history (FHIR R4, 3.1.0.11), and those of paging that are in common use. */
+const HISTORY = new Set(['_count', '_since', '_at', '_sort', '_offset', '_page']);
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Judges one request, the entry of a Bundle included, before it is executed. */
+export async function judgeRequest(
+  asking: Asking,
+  request: InteractionRequest | OperationRequest,
+  content: Content,
+): Promise<Verdict> {
+  if (request.kind === 'operation') return judgeCall(asking, request, content);
+  switch (request.interaction) {
+    case 'read':
+    case 'vread':
+      return judgeReading(asking, request, NONE, (received) => judgeRead(asking, request, received));
+    case 'history-instance':
+    case 'history-type':
+    case 'history-system':
+      return judgeReading(asking, request, HISTORY, (received) => judgeList(asking, request, received));
+    case 'search-type':
+    case 'search-system':
+      return judgeSearch(asking, request);
+    case 'create':
+    case 'update':
+    case 'patch':
+    case 'delete':
+      return judgeWrite(asking, request, content);
+  }
+}
+
+async function judgeReading(
+  asking: Asking,
+  request: InteractionRequest,
+  allowed: ReadonlySet<string>,
+  respond: Passed['respond'],
+): Promise<Verdict> {
+  const decision = await asking.handler.decide({ ...asking.about, ...questionOf(request) });
+  if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
+  const parameters = narrowed(request.parameters, allowed);
+  if (!parameters) return { refused: refusal(400, 'structure') };
+  return { request: { ...request, parameters }, content: NOTHING, respond };
+}
+
+async function judgeSearch(asking: Asking, request: InteractionRequest): Promise<Verdict> {
+  const form = request.parameters.filter(([name]) => FORM.has(name));
+  const asked = request.parameters.filter(([name]) => !FORM.has(name));
+  const question = { ...questionOf(request), query: asked };
+  const { decision, parameters } = await asking.handler.authorizeSearch({ ...asking.about, ...question });
+  if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
+  const execute = { ...request, parameters: [...parameters, ...withoutFormat(form)] };
+  return { request: execute, content: NOTHING, respond: (received) => judgeList(asking, execute, received) };
+}
+
+async function judgeCall(asking: Asking, request: OperationRequest, content: Content): Promise<Verdict> {
+  if (content.kind === 'patch') return { refused: refusal(415, 'not-supported') };
+  const { operation, resourceType, id } = request;
+  const { lookup } = asking.settings;
+  const resource = lookup && resourceType && id ? await stored(asking, resourceType, id) : undefined;
+  const decision = await asking.handler.decide({
+    ...asking.about,
+    operation,
+    ...(resourceType !== undefined && { resourceType }),
+    ...(id !== undefined && { id }),
+    ...(resource !== undefined && { resource }),
+  });
+  if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
+  const parameters = request.parameters.filter(([name]) => name !== '_format' && !PARTIAL.has(name));
+  return {
+    request: { ...request, parameters },
+    content,
+    respond: (received) => judgeOperation(asking, request, received),
+  };
+}
+
+async function judgeWrite(asking: Asking, request: InteractionRequest, content: Content): Promise<Verdict> {
+  const flaw = flawOf(request, content);
+  if (flaw) return { refused: flaw };
+  const { condition, interaction } = request;
+  const parameters = condition?.by === 'url' ? request.parameters : narrowed(request.parameters, NONE);
+  if (!parameters) return { refused: refusal(400, 'structure') };
+  const executed = interaction === 'create' ? { ...content, value: withoutId(content.value) } : content;
+  const decision = await decideWrite(asking, request, executed);
+  if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
+  if (condition && !(await mayFind(asking, request, condition.parameters))) {
+    return { refused: refuse(asking, request, { decision: 'deny', reasons: [{ code: 'stored-unknown' }] }) };
+  }
+  return {
+    request: { ...request, parameters: withoutFormat(parameters) },
+    content: executed,
+    respond: (received) => judgeWritten(asking, request, received),
+  };
+}
+
+async function decideWrite(asking: Asking, request: InteractionRequest, content: Content): Promise<Decision> {
+  const { handler, about, settings } = asking;
+  const { resourceType, id, condition } = request;
+  const looksUp = settings.lookup !== undefined && id !== undefined && resourceType !== undefined;
+  const question: AccessRequest = {
+    ...about,
+    ...questionOf(request),
+    ...(condition && { conditional: true }),
+    ...(content.kind === 'resource' && { resource: content.value }),
+    ...(content.kind === 'patch' && { patch: content.value }),
+    ...(looksUp && { storedResource: await stored(asking, resourceType, id) }),
+  };
+  const decision = await handler.decide(question);
+  // A deletion of which nobody knows what is stored is covered only by who may delete any resource of the type.
+  if (request.interaction !== 'delete' || decision.decision === 'deny' || decision.code !== 'scope-covers') {
+    return decision;
+  }
+  return handler.decide({ ...question, storedResource: null });
+}
+
+/**
+ * Whether the search of a conditional write may run. Which resource it finds, and whether it finds one, only the server
+ * knows: so it needs the right to find, and for an update, patch or delete to change, every resource of the type.
+ */
+async function mayFind(asking: Asking, request: InteractionRequest, condition: Pairs): Promise<boolean> {
+  const { resourceType, interaction } = request;
+  const query = condition.filter(([name]) => !FORM.has(name));
+  const search = { operation: 'search-type', ...(resourceType !== undefined && { resourceType }), query } as const;
+  const { decision, removed } = await asking.handler.authorizeSearch({ ...asking.about, ...search });
+  if (decision.decision === 'deny' || removed.length > 0) return false;
+  if (!(await opensAll(asking, 'search-type', resourceType))) return false;
+  return interaction === 'create' || opensAll(asking, interaction, resourceType);
+}
+
+/** What is wrong with the body of a write, whoever sends it. */
+function flawOf({ interaction, resourceType, id }: InteractionRequest, { kind, value }: Content): Answer | undefined {
+  switch (interaction) {
+    case 'delete':
+      return kind === 'none' ? undefined : refusal(400, 'structure');
+    case 'patch':
+      return kind === 'patch' ? undefined : refusal(415, 'not-supported');
+    default: {
+      if (kind !== 'resource')
+        return refusal(kind === 'none' ? 400 : 415, kind === 'none' ? 'structure' : 'not-supported');
+      if (typeOf(value) !== resourceType) return refusal(400, 'structure');
+      // FHIR R4, 3.1.0.7 update: the body has an id, and it is the one of the URL.
+      return interaction === 'update' && id !== undefined && idOf(value) !== id ? refusal(400, 'structure') : undefined;
+    }
+  }
+}
+
+/** FHIR R4, 3.1.0.8 create: an id in the body is ignored. Here it goes no further, so that it is. */
+function withoutId(resource: unknown): unknown {
+  const { id: _id, ...rest } = resource as { readonly id?: unknown };
+  return rest;
+}
+
+/** The resource as it is stored; null if there is none. A lookup that fails fails the request. */
+async function stored({ settings, about }: Asking, resourceType: string, id: string): Promise<unknown> {
+  const { fhirServiceBaseUrl } = about;
+  return (await settings.lookup?.(resourceType, id, undefined, { fhirServiceBaseUrl })) ?? null;
+}
+
+function questionOf({ interaction, resourceType, id, vid }: InteractionRequest): AccessRequest {
+  return {
+    operation: interaction,
+    ...(resourceType !== undefined && { resourceType }),
+    ...(id !== undefined && { id }),
+    ...(vid !== undefined && { vid }),
+  };
+}
+
+/** The parameters to execute; undefined if there is one that does not belong here. */
+function narrowed(parameters: Pairs, allowed: ReadonlySet<string>): Pairs | undefined {
+  const known = parameters.every(([name]) => FORM.has(name) || PARTIAL.has(name) || allowed.has(name));
+  return known ? withoutFormat(parameters).filter(([name]) => !PARTIAL.has(name)) : undefined;
+}
+
+/** Answers are judged as JSON, so JSON is what is asked for, by the Accept header. */
+function withoutFormat(parameters: Pairs): Pairs {
+  return parameters.filter(([name]) => name !== '_format');
+}
+
+/** No body. */
+export const NOTHING: Content = { kind: 'none', value: undefined };

@@ -1,0 +1,180 @@
+import { typeOf } from '../access/judge.js';
+import type { Interaction } from '../scope/rule.js';
+import { FULL_RULE } from '../scope/rule.js';
+import type { Asking } from './asking.js';
+import { opensAll } from './asking.js';
+import type { Answer } from './outcome.js';
+import { bareOutcome, refusal } from './outcome.js';
+import { notFound, refuse } from './refuse.js';
+import type { FhirRequest, InteractionRequest, Pairs } from './request.js';
+
+/** The abstract type of all resources: opened by grants for all types alone. */
+const ANY_TYPE = 'Resource';
+
+/** What the server answered: a status and a resource, if there is one. */
+export interface Received {
+  readonly status: number;
+  /** Undefined for no body at all. */
+  readonly resource: unknown;
+}
+
+/** What the client gets, and which of the server's headers go with it. */
+export interface Judged extends Answer {
+  /** `lists` keeps all but ETag and Last-Modified, which tell of what was filtered out. */
+  readonly keeps: 'all' | 'lists' | 'none';
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A refusal in place of what the server answered: none of its headers goes with it. */
+export function instead(answer: Answer): Judged {
+  return { ...answer, keeps: 'none' };
+}
+
+/** What the server answered to a read or vread, if the caller may see it. */
+export async function judgeRead(asking: Asking, request: InteractionRequest, received: Received): Promise<Judged> {
+  const common = await judgeCommon(asking, request, received);
+  if (common) return common;
+  const { resource } = received;
+  if (typeOf(resource) !== request.resourceType) return instead(unjudged());
+  const decision = await asking.handler.decide({
+    ...asking.about,
+    operation: request.interaction,
+    ...(request.resourceType !== undefined && { resourceType: request.resourceType }),
+    ...(request.id !== undefined && { id: request.id }),
+    resource,
+  });
+  if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
+  return { status: received.status, headers: {}, body: resource as Json, keeps: 'all' };
+}
+
+/** A searchset or a history, without the entries that the caller may not see. */
+export async function judgeList(asking: Asking, request: InteractionRequest, received: Received): Promise<Judged> {
+  const common = await judgeCommon(asking, request, received);
+  if (common) return common;
+  const bundle = await filter(asking, request.interaction, request, received.resource);
+  return bundle ? { status: received.status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
+}
+
+/**
+ * What an operation returned: a Bundle is filtered by what the caller may read, a resource is judged as if it had been
+ * read. Parameters may hold anything, so they are for those alone who may see everything.
+ */
+export async function judgeOperation(asking: Asking, request: FhirRequest, received: Received): Promise<Judged> {
+  const common = await judgeCommon(asking, request, received);
+  if (common) return common;
+  const { status, resource } = received;
+  const type = typeOf(resource);
+  if (type === 'Bundle') {
+    const bundle = await filter(asking, 'read', request, resource);
+    return bundle ? { status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
+  }
+  if (type === 'OperationOutcome') return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
+  if (type === 'Parameters') {
+    const open = await opensAll(asking, 'read', ANY_TYPE);
+    return open ? { status, headers: {}, body: resource as Json, keeps: 'all' } : instead(unjudged());
+  }
+  if (type === undefined) return instead(unjudged());
+  const decision = await asking.handler.decide({ ...asking.about, operation: 'read', resourceType: type, resource });
+  if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
+  return { status, headers: {}, body: resource as Json, keeps: 'all' };
+}
+
+/** What a write answered with. It is done; what of it may not be shown is left out, as for `Prefer: return=minimal`. */
+export async function judgeWritten(asking: Asking, request: InteractionRequest, received: Received): Promise<Judged> {
+  const common = await judgeCommon(asking, request, received);
+  if (common) return common;
+  const { status, resource } = received;
+  if (typeOf(resource) === 'OperationOutcome') {
+    return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
+  }
+  const shown = typeOf(resource) === request.resourceType && (await maySeeWritten(asking, request, resource));
+  return { status, headers: {}, body: shown ? (resource as Json) : undefined, keeps: 'all' };
+}
+
+async function maySeeWritten(asking: Asking, request: InteractionRequest, resource: unknown): Promise<boolean> {
+  try {
+    // A delete that shows what was deleted shows what could be read.
+    const operation: Interaction = request.interaction === 'delete' || request.condition ? 'read' : request.interaction;
+    await asking.handler.authorizeAndFilterReadResponse({ ...asking.about, operation, readResponse: resource });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What does not depend on the interaction: errors, and answers without a body. */
+async function judgeCommon(
+  asking: Asking,
+  request: FhirRequest,
+  { status, resource }: Received,
+): Promise<Judged | undefined> {
+  if (status >= 400 && status <= 599) {
+    if (asking.settings.hideForbidden && request.id !== undefined && (status === 404 || status === 410)) {
+      return instead(notFound());
+    }
+    return { status, headers: {}, body: await errorBody(asking, resource), keeps: 'lists' };
+  }
+  // Elsewhere, later or in part: nothing that could be judged.
+  if (status < 200 || status > 299 || status === 202 || status === 206) return instead(unjudged());
+  if (resource !== undefined) return undefined;
+  // What was to be read is not there: its headers alone tell that it exists, and how large it is.
+  if (request.kind === 'interaction' && READING.has(request.interaction)) return instead(unjudged());
+  return { status, headers: {}, body: undefined, keeps: 'all' };
+}
+
+const READING: ReadonlySet<Interaction> = new Set(FULL_RULE.read);
+
+async function errorBody(asking: Asking, resource: unknown): Promise<Json> {
+  const whole = typeOf(resource) === 'OperationOutcome' && (await opensAll(asking, 'read', ANY_TYPE));
+  return whole ? (resource as Json) : bareOutcome(resource);
+}
+
+/** Members of a Bundle that say nothing about what was filtered out. */
+const KEPT_MEMBERS = ['resourceType', 'id', 'type', 'timestamp', 'total', 'link', 'entry'];
+
+async function filter(
+  asking: Asking,
+  operation: Interaction,
+  request: FhirRequest,
+  bundle: unknown,
+): Promise<Json | undefined> {
+  if (typeOf(bundle) !== 'Bundle') return undefined;
+  const filtered = await asking.handler.filterBundle({ ...asking.about, operation, bundle });
+  const kept = Object.fromEntries(
+    KEPT_MEMBERS.flatMap((name) => {
+      const value = filtered.bundle[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  const { total } = bundle as Json;
+  const entries = filtered.bundle['entry'] as readonly unknown[];
+  // The gate leaves a count alone to those alone who may see all that is counted.
+  if (asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0) {
+    return { ...kept, ...(total !== undefined && { total }) };
+  }
+  if (!isPaged(bundle as Json) || (await opensAll(asking, operation, request.resourceType))) return kept;
+  // Nobody bounded the other pages, so their number counts what the caller may not see.
+  const { total: _total, link, ...rest } = kept;
+  return { ...rest, link: (link as readonly unknown[]).filter((each) => relationOf(each) !== 'last') };
+}
+
+function asksForCount(parameters: Pairs): boolean {
+  return parameters.some(
+    ([name, value]) => `${name}=${value}` === '_summary=count' || `${name}=${value}` === '_count=0',
+  );
+}
+
+function isPaged({ link }: Json): boolean {
+  return Array.isArray(link) && link.some((each) => ['next', 'previous', 'prev', 'last'].includes(relationOf(each)));
+}
+
+function relationOf(link: unknown): string {
+  const relation = typeof link === 'object' && link !== null && (link as Json)['relation'];
+  return typeof relation === 'string' ? relation : '';
+}
+
+/** The server answered with something that nobody can judge. */
+export function unjudged(): Answer {
+  return refusal(403, 'forbidden');
+}
