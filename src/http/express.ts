@@ -115,3 +115,6 @@ function redirect(request: ExpressRequest, target: string): void {
 function define(request: ExpressRequest, name: string, value: unknown): void {
   Object.defineProperty(request, name, { value, writable: true, enumerable: true, configurable: true });
 }
+
+export type { GuardOptions } from './guard.js';
+export type { FhirRequest } from './request.js';

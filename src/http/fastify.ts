@@ -108,3 +108,7 @@ Object.assign(smartFhirFastify, {
   [Symbol.for('skip-override')]: true,
   [Symbol.for('fastify.display-name')]: 'smart-fhir-authz',
 });
+
+export type { GuardOptions } from './guard.js';
+export type { SmartRequest } from './express.js';
+export type { FhirRequest } from './request.js';

@@ -1,3 +1,4 @@
+import omit from 'lodash/omit.js';
 import type { RequestContext } from 'fhir-works-on-aws-interface';
 import { checkFhirVersion } from '../config.js';
 import { ConfigError } from '../errors.js';
@@ -367,11 +368,10 @@ async function answerTo(
 function withServerHeaders(judged: Judged, headers: HeaderBag, asked: HeaderBag): FinalAnswer {
   if (judged.keeps === 'none') return final(judged);
   const passed = passedOn(headers, judged.keeps);
+  const others = omit(passed, 'content-type');
   if (judged.status === 200 && judged.keeps === 'all' && matches(asked['if-none-match'], passed['etag'])) {
-    const { 'content-type': _type, ...rest } = passed;
-    return { status: 304, headers: rest, body: undefined };
+    return { status: 304, headers: others, body: undefined };
   }
-  const { 'content-type': _type, ...others } = passed;
   const answer = final(judged);
   return { ...answer, headers: { ...others, ...answer.headers } };
 }
@@ -400,7 +400,7 @@ function passedOn(headers: HeaderBag, keeps: 'all' | 'lists'): Record<string, st
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || NOT_PASSED_ON.has(name)) continue;
     if (keeps === 'lists' && (name === 'etag' || name === 'last-modified')) continue;
-    passed[name] = typeof value === 'number' ? String(value) : (value as string | readonly string[]);
+    passed[name] = typeof value === 'number' ? String(value) : value;
   }
   return passed;
 }

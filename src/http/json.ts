@@ -31,11 +31,12 @@ function flawOf(text: string): JsonFlaw | undefined {
   const levels: (Set<string> | undefined)[] = [];
   let expectsName = false;
   for (let at = 0; at < text.length; at += 1) {
-    switch (text[at]) {
+    const character = text.charAt(at);
+    switch (character) {
       case '{':
       case '[':
         if (levels.length === MAX_JSON_DEPTH) return 'too-deep';
-        expectsName = text[at] === '{';
+        expectsName = character === '{';
         levels.push(expectsName ? new Set() : undefined);
         break;
       case '}':

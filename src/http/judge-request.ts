@@ -1,3 +1,4 @@
+import omit from 'lodash/omit.js';
 import type { Decision } from '../access/decision.js';
 import { idOf, typeOf } from '../access/judge.js';
 import type { AccessRequest } from '../requests.js';
@@ -162,25 +163,19 @@ async function mayFind(asking: Asking, request: InteractionRequest, condition: P
 
 /** What is wrong with the body of a write, whoever sends it. */
 function flawOf({ interaction, resourceType, id }: InteractionRequest, { kind, value }: Content): Answer | undefined {
-  switch (interaction) {
-    case 'delete':
-      return kind === 'none' ? undefined : refusal(400, 'structure');
-    case 'patch':
-      return kind === 'patch' ? undefined : refusal(415, 'not-supported');
-    default: {
-      if (kind !== 'resource')
-        return refusal(kind === 'none' ? 400 : 415, kind === 'none' ? 'structure' : 'not-supported');
-      if (typeOf(value) !== resourceType) return refusal(400, 'structure');
-      // FHIR R4, 3.1.0.7 update: the body has an id, and it is the one of the URL.
-      return interaction === 'update' && id !== undefined && idOf(value) !== id ? refusal(400, 'structure') : undefined;
-    }
+  const wanted = interaction === 'delete' ? 'none' : interaction === 'patch' ? 'patch' : 'resource';
+  if (kind !== wanted) {
+    return kind === 'none' || wanted === 'none' ? refusal(400, 'structure') : refusal(415, 'not-supported');
   }
+  if (wanted !== 'resource') return undefined;
+  if (typeOf(value) !== resourceType) return refusal(400, 'structure');
+  // FHIR R4, 3.1.0.7 update: the body has an id, and it is the one of the URL.
+  return interaction === 'update' && id !== undefined && idOf(value) !== id ? refusal(400, 'structure') : undefined;
 }
 
 /** FHIR R4, 3.1.0.8 create: an id in the body is ignored. Here it goes no further, so that it is. */
 function withoutId(resource: unknown): unknown {
-  const { id: _id, ...rest } = resource as { readonly id?: unknown };
-  return rest;
+  return omit(resource as object, 'id');
 }
 
 /** The resource as it is stored; null if there is none. A lookup that fails fails the request. */

@@ -1,3 +1,4 @@
+import omit from 'lodash/omit.js';
 import { typeOf } from '../access/judge.js';
 import type { Interaction } from '../scope/rule.js';
 import { FULL_RULE } from '../scope/rule.js';
@@ -155,8 +156,8 @@ async function filter(
   }
   if (!isPaged(bundle as Json) || (await opensAll(asking, operation, request.resourceType))) return kept;
   // Nobody bounded the other pages, so their number counts what the caller may not see.
-  const { total: _total, link, ...rest } = kept;
-  return { ...rest, link: (link as readonly unknown[]).filter((each) => relationOf(each) !== 'last') };
+  const link = (kept['link'] as readonly unknown[]).filter((each) => relationOf(each) !== 'last');
+  return { ...omit(kept, 'total'), link };
 }
 
 function asksForCount(parameters: Pairs): boolean {

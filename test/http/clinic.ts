@@ -87,8 +87,7 @@ export class Clinic {
   async execute(method: string, url: string, body: unknown, headers: RouterRequest['headers'] = {}): Promise<Executed> {
     this.executed += 1;
     const path = url.replace(/^\//, '');
-    const everything = /^Patient\/([^/?]+)\/\$everything(?:\?|$)/.exec(path);
-    if (everything) return { status: 200, resource: await this.#everything(everything[1] ?? '') };
+    if (/^Patient\/[^/?]+\/\$everything(?:\?|$)/.test(path)) return { status: 200, resource: await this.#everything() };
     const request = {
       method,
       url: path,
@@ -107,11 +106,9 @@ export class Clinic {
   }
 
   /** Whatever is stored, whoever asks: the guard has to filter it. */
-  async #everything(_id: string): Promise<unknown> {
+  async #everything(): Promise<unknown> {
     const types = ['Patient', 'Observation', 'Condition', 'Practitioner'] as const;
-    const bundles = await Promise.all(
-      types.map(async (resourceType) => this.repository.search({ resourceType } as never)),
-    );
+    const bundles = await Promise.all(types.map(async (resourceType) => this.repository.search({ resourceType })));
     const entry = bundles.flatMap((bundle) => bundle.entry ?? []);
     return { resourceType: 'Bundle', type: 'searchset', total: entry.length, entry };
   }

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import type { RequestListener, Server } from 'node:http';
 import { createServer } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import express from 'express';
 import fastify from 'fastify';
 import type { ExpressMiddleware, ExpressRequest } from '../../src/http/express.js';
@@ -65,7 +65,7 @@ const fastifyHost: OpenHost = async (clinic, handler, options = {}) => {
       await fhir.register(plugin as never, { handler, baseUrl: BASE, fhirVersion: '4.0.1', ...options } as never);
       fhir.get('/metadata', async () => METADATA);
       fhir.all('/*', async (request, reply) => {
-        const { method, url = '' } = request.raw as IncomingMessage;
+        const { method, url = '' } = request.raw;
         const path = url.replace(/^\/fhir/, '');
         const { status, resource } = await clinic.execute(method ?? '', path, request.body, request.headers);
         return reply
@@ -74,7 +74,7 @@ const fastifyHost: OpenHost = async (clinic, handler, options = {}) => {
           .send(JSON.stringify(resource));
       });
       fhir.all('/', async (request, reply) => {
-        const { method, url = '' } = request.raw as IncomingMessage;
+        const { method, url = '' } = request.raw;
         const path = url.replace(/^\/fhir/, '');
         const { status, resource } = await clinic.execute(method ?? '', path, request.body, request.headers);
         return reply
@@ -90,9 +90,9 @@ const fastifyHost: OpenHost = async (clinic, handler, options = {}) => {
 };
 
 export const HOSTS: Readonly<Record<string, OpenHost>> = {
-  'Express 5': expressHost(express as unknown as () => App),
+  'Express 5': expressHost(express),
   'Express 4': expressHost(express4),
-  'Express 5 behind a body parser': expressHost(express as unknown as () => App, (app) => {
+  'Express 5 behind a body parser': expressHost(express, (app) => {
     app.use(express.json({ type: ['application/json', 'application/fhir+json', 'application/*+json'] }));
     app.use(express.urlencoded({ extended: false }));
   }),

@@ -15,7 +15,7 @@ describe('JSON that every parser reads alike', () => {
   });
 
   it('never throws, and accepts nothing that JSON.parse refuses', () => {
-    const piece = fc.constantFrom(...'{}[],:"\\ a1', '"a"', '"a":', '\\u0061', 'null', '\\"');
+    const piece = fc.constantFrom(...'{}[],:"\\ a1'.split(/(?:)/u), '"a"', '"a":', '\\u0061', 'null', '\\"');
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 14 }), (pieces) => {
         const text = pieces.join('');
@@ -37,7 +37,7 @@ describe('JSON that every parser reads alike', () => {
     '{"a': 'syntax',
     '{"a":1} // x': 'syntax',
     '': 'syntax',
-    [`${'['.repeat(MAX_JSON_DEPTH + 1)}`]: 'too-deep',
+    ['['.repeat(MAX_JSON_DEPTH + 1)]: 'too-deep',
   };
   for (const [text, flaw] of Object.entries(refused)) {
     it(`${JSON.stringify(text.slice(0, 40))} is refused: ${flaw}`, () => {

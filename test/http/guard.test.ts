@@ -1,0 +1,253 @@
+import { expect } from 'chai';
+import type { Admitted, FinalAnswer, Guard, GuardOptions, GuardRequest } from '../../src/http/guard.js';
+import { createGuard } from '../../src/http/guard.js';
+import { ConfigError } from '../../src/index.js';
+import { BASE, Issuer } from './clinic.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const JSON_TYPE = { 'content-type': 'application/fhir+json' };
+const patient = (id: string): Json => ({ resourceType: 'Patient', id });
+const observation = (id: string, owner: string): Json => ({
+  resourceType: 'Observation',
+  id,
+  subject: { reference: `Patient/${owner}` },
+});
+const nothing: GuardRequest['body'] = async () => ({ bytes: new Uint8Array() });
+
+describe('a guard', () => {
+  let issuer: Issuer;
+  let guard: Guard;
+  let alice: string;
+  let system: string;
+
+  before(async () => {
+    issuer = await Issuer.open();
+    guard = createGuard(issuer.handler(), { baseUrl: BASE, fhirVersion: '4.0.1' });
+    alice = await issuer.token('patient/*.cruds', { launch_response_patient: 'alice' });
+    system = await issuer.token('system/*.cruds');
+  });
+
+  after(() => issuer.close());
+
+  async function admit(url: string, token = alice, more: Partial<GuardRequest> = {}): Promise<Admitted> {
+    const headers = { authorization: `Bearer ${token}`, ...more.headers };
+    const admission = await guard.admit({ method: 'GET', url: `/fhir${url}`, body: nothing, ...more, headers });
+    if (admission.verdict !== 'admitted') throw new Error(`${url} was not admitted`);
+    return admission;
+  }
+
+  async function answer(
+    url: string,
+    token: string,
+    body: unknown,
+    headers: Json = {},
+    status = 200,
+  ): Promise<FinalAnswer> {
+    const { judgeResponse } = await admit(url, token);
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    return judgeResponse({ status, headers: { ...JSON_TYPE, ...(headers as Record<string, string>) }, body: text });
+  }
+
+  const bodyOf = ({ body }: FinalAnswer): Json => JSON.parse(String(body)) as Json;
+
+  it('hands on one spelling of the request, without what would keep the answer from being judged', async () => {
+    const headers = {
+      'if-none-match': '"1"',
+      range: 'bytes=0-1',
+      prefer: 'respond-async, return=minimal',
+      accept: '*/*',
+    };
+    const { execute } = await admit('/Observation?code=http://l|1&_format=json&name=a+b', system, { headers });
+    expect(execute.url).to.equal('/fhir/Observation?code=http%3A%2F%2Fl%7C1&name=a%20b');
+    expect(execute.headers).to.include({ accept: 'application/fhir+json', prefer: 'return=minimal' });
+    for (const name of ['if-none-match', 'if-modified-since', 'range', 'if-range', 'if-none-exist']) {
+      expect(execute.headers).to.have.property(name, undefined);
+    }
+  });
+
+  it('answers If-None-Match itself, after the judgement', async () => {
+    const asked = { headers: { 'if-none-match': '"0", W/"1"' } };
+    const response = (id: string): Parameters<Admitted['judgeResponse']>[0] => ({
+      status: 200,
+      headers: { ...JSON_TYPE, etag: 'W/"1"' },
+      body: JSON.stringify(patient(id)),
+    });
+    const own = await (await admit('/Patient/alice', alice, asked)).judgeResponse(response('alice'));
+    expect([own.status, own.body, own.headers['etag']]).to.deep.equal([304, undefined, 'W/"1"']);
+    const other = await (await admit('/Patient/bob', alice, asked)).judgeResponse(response('bob'));
+    expect(other.status).to.equal(403);
+    expect(other.headers).to.not.have.property('etag');
+  });
+
+  it('refuses another resource than the one that was asked for', async () => {
+    expect((await answer('/Patient/bob', alice, patient('alice'))).status).to.equal(403);
+    expect((await answer('/Patient/alice', alice, observation('alice', 'alice'))).status).to.equal(403);
+  });
+
+  it('R8: of a list it keeps what may be seen, and no count, no validator and no text of the rest', async () => {
+    const entry = [{ resource: observation('1', 'alice') }, { resource: observation('2', 'bob') }];
+    const link = ['self', 'next', 'last'].map((relation) => ({ relation, url: `https://x?${relation}` }));
+    const bundle = {
+      resourceType: 'Bundle',
+      type: 'searchset',
+      total: 40,
+      link,
+      entry,
+      issues: patient('bob'),
+      signature: 'x',
+    };
+    const judged = await answer('/Observation', alice, bundle, { etag: '"1"', 'last-modified': 'x', 'x-own': 'y' });
+    expect(bodyOf(judged)).to.deep.equal({
+      resourceType: 'Bundle',
+      type: 'searchset',
+      link: link.slice(0, 2),
+      entry: entry.slice(0, 1),
+    });
+    expect(judged.headers).to.include({ 'x-own': 'y' });
+    expect(judged.headers).to.not.have.any.keys('etag', 'last-modified');
+    expect(bodyOf(await answer('/Observation', system, bundle))).to.include({ total: 40 });
+  });
+
+  it('a count stays for whom may see all that is counted, and is not asked for others', async () => {
+    const bundle = { resourceType: 'Bundle', type: 'searchset', total: 40 };
+    expect(bodyOf(await answer('/Observation?_summary=count', system, bundle))).to.include({ total: 40 });
+    expect((await admit('/Observation?_summary=count')).execute.url).to.equal('/fhir/Observation');
+    expect(bodyOf(await answer('/Observation?_summary=count', alice, bundle))).to.include({ total: 0 });
+  });
+
+  it('refuses what it cannot judge: other media, repeated names, other types, parts, redirects, nothing', async () => {
+    const cases: readonly (readonly [unknown, Json, number])[] = [
+      ['<Patient/>', { 'content-type': 'application/fhir+xml' }, 200],
+      ['{"resourceType":"Patient","id":"bob","id":"alice"}', {}, 200],
+      [patient('alice'), { 'content-encoding': 'gzip' }, 200],
+      [patient('alice'), {}, 206],
+      [patient('alice'), {}, 202],
+      [patient('alice'), { location: 'https://x' }, 302],
+      ['', {}, 200],
+      ['[]', {}, 200],
+    ];
+    for (const [body, headers, status] of cases) {
+      const judged = await answer('/Patient/alice', alice, body, headers, status);
+      expect(judged.status, JSON.stringify([body, headers, status])).to.equal(403);
+      expect(judged.headers).to.not.have.property('location');
+    }
+    expect((await answer('/Observation', alice, patient('alice'))).status).to.equal(403);
+  });
+
+  it('lets pass other media to whom may read every resource of the type', async () => {
+    const judged = await answer('/Binary/b', system, 'PDF', { 'content-type': 'application/pdf' });
+    expect([judged.status, String(judged.body), judged.headers['content-type']]).to.deep.equal([
+      200,
+      'PDF',
+      'application/pdf',
+    ]);
+    expect((await answer('/Binary/b', alice, 'PDF', { 'content-type': 'application/pdf' })).status).to.equal(403);
+  });
+
+  it("keeps of the server's errors status, severity and code, whatever their body is", async () => {
+    const issue = [
+      { severity: 'error', code: 'conflict', diagnostics: 'bob', details: { text: 'bob' }, expression: ['bob'] },
+    ];
+    const judged = await answer(
+      '/Patient/alice',
+      alice,
+      { resourceType: 'OperationOutcome', id: 'bob', issue },
+      {},
+      409,
+    );
+    expect(bodyOf(judged)).to.deep.equal({
+      resourceType: 'OperationOutcome',
+      issue: [{ severity: 'error', code: 'conflict' }],
+    });
+    const page = await answer(
+      '/Patient/alice',
+      alice,
+      '<pre>bob</pre>',
+      { 'content-type': 'text/html', 'www-authenticate': 'Basic' },
+      500,
+    );
+    expect([page.status, bodyOf(page)['resourceType']]).to.deep.equal([500, 'OperationOutcome']);
+    expect(String(page.body)).to.not.include('bob');
+    expect(page.headers).to.not.have.property('www-authenticate');
+    expect((await answer('/Patient/alice', alice, patient('alice'), {}, 400)).body).to.not.include('alice');
+  });
+
+  it('leaves out of the answer to a write what the caller may not read, and says that it is done', async () => {
+    const body: GuardRequest['body'] = async () => ({ bytes: Buffer.from(JSON.stringify(observation('1', 'alice'))) });
+    const blind = await issuer.token('system/Observation.c');
+    for (const [token, shown] of [
+      [alice, true],
+      [blind, false],
+    ] as const) {
+      const { judgeResponse } = await admit('/Observation', token, { method: 'POST', headers: JSON_TYPE, body });
+      const judged = await judgeResponse({
+        status: 201,
+        headers: { ...JSON_TYPE, location: 'x' },
+        body: JSON.stringify(observation('1', 'alice')),
+      });
+      expect([judged.status, judged.headers['location'], judged.body !== undefined]).to.deep.equal([201, 'x', shown]);
+    }
+  });
+
+  it('a claim named like a member of an answer is no answer', async () => {
+    const token = await issuer.token('patient/*.rs', {
+      launch_response_patient: 'alice',
+      status: 200,
+      body: {},
+      refused: {},
+      verdict: 'public',
+    });
+    expect((await admit('/Patient/alice', token)).verdict).to.equal('admitted');
+    expect((await answer('/Patient/bob', token, patient('bob'))).status).to.equal(403);
+  });
+
+  it('never rejects: a lookup that fails refuses', async () => {
+    const failing = createGuard(issuer.handler(), {
+      baseUrl: BASE,
+      fhirVersion: '4.0.1',
+      lookup: () => {
+        throw new Error('secret');
+      },
+    });
+    const headers = { authorization: `Bearer ${system}` };
+    const admission = await failing.admit({ method: 'DELETE', url: '/fhir/Patient/alice', headers, body: nothing });
+    expect(admission).to.have.nested.property('answer.status', 500);
+    expect(JSON.stringify(admission)).to.not.include('secret');
+  });
+
+  it('explains to clients only where it is told to', async () => {
+    const options = { baseUrl: BASE, fhirVersion: '4.0.1' };
+    const token = await issuer.token('patient/Observation.rs', { launch_response_patient: 'alice' });
+    const texts: string[] = [];
+    for (const explain of [false, true]) {
+      const request = {
+        method: 'GET',
+        url: '/fhir/Patient/alice',
+        headers: { authorization: `Bearer ${token}` },
+        body: nothing,
+      };
+      texts.push(JSON.stringify(await createGuard(issuer.handler(), { ...options, explain }).admit(request)));
+    }
+    expect(texts[0]).to.not.include('another resource type');
+    expect(texts[1]).to.include('patient/Observation.rs');
+  });
+
+  it('checks its options', () => {
+    const good = { baseUrl: BASE, fhirVersion: '4.0.1' };
+    const bad: readonly (readonly [string, object])[] = [
+      ['baseUrl', { baseUrl: 'fhir.example.org' }],
+      ['basePath', { basePath: '/fhir/' }],
+      ['basePath', { basePath: '/a/../b' }],
+      ['fhirVersion', { fhirVersion: '4' }],
+      ['maxBodyBytes', { maxBodyBytes: 1 }],
+      ['lookup', { lookup: {} }],
+    ];
+    for (const [key, options] of bad) {
+      expect(() => createGuard(issuer.handler(), { ...good, ...options } as GuardOptions), key)
+        .to.throw(ConfigError)
+        .with.property('key', key);
+    }
+    expect(createGuard(issuer.handler(), good).settings.basePath).to.equal('/fhir');
+  });
+});
