@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { COMMANDS } from '../../src/cli/commands.js';
+import { failureOf } from '../../src/cli/failure.js';
 import { facadeGuide } from '../backend-services/data/published-samples.js';
 import { commandLine } from './command-line.js';
 import type { Outcome } from './command-line.js';
@@ -119,6 +120,13 @@ describe('cli/run', () => {
     expect(JSON.parse((await commandLine(['keygen', '--json', '--alg', 'x'])).stderr)).to.include({
       code: 'ERR_USAGE',
     });
+  });
+
+  it('answers a fault with 5 and a name, and repeats nothing that it was about', () => {
+    const { exitCode, message } = failureOf(new RangeError('the key is secret'));
+    expect(exitCode).to.equal(5);
+    expect(message).to.include('RangeError').and.not.to.include('secret');
+    expect(failureOf('secret').message).not.to.include('secret');
   });
 
   it('runs as a program: exit code, standard input, a reader that goes away', async function () {

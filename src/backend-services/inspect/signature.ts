@@ -1,7 +1,7 @@
 import { compactVerify, errors, importJWK } from 'jose';
 import { whereKeyIsPublished } from '../keys/deny-list.js';
 import type { Jwk } from '../keys/jwk.js';
-import { hasPrivateMember, isSymmetric } from '../keys/jwk.js';
+import { hasPrivateMember } from '../keys/jwk.js';
 import { keyFromJwk } from '../keys/key.js';
 import type { TokenDefect } from './defect.js';
 import { must, quote } from './defect.js';
@@ -21,7 +21,7 @@ export async function checkSignature(
   if (keys === undefined || typeof alg !== 'string' || kty === undefined)
     return { signature: 'not-checked', defects: [] };
   const candidates = keys.filter(
-    (key) => key.kty === kty && !isSymmetric(key) && (kid === undefined || key.kid === undefined || key.kid === kid),
+    (key) => key.kty === kty && (kid === undefined || key.kid === undefined || key.kid === kid),
   );
   if (candidates.length === 0) {
     const which = kid === undefined ? `of type ${kty}` : `with the kid ${quote(kid)}`;

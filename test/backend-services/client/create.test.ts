@@ -82,10 +82,11 @@ describe('backend-services/client/create', () => {
     });
 
     it('uses the audience to the letter as discovery wrote it, and posts there', async () => {
-      server.configuration = { token_endpoint: `${server.tokenEndpoint}?tenant=%7e1` };
+      const text = `${server.origin}/x/../auth/token?tenant=%7e1`;
+      server.configuration = { token_endpoint: text };
       await create().getToken();
       const { payload, request } = server.tokenRequests[0]!;
-      expect(payload.aud).to.equal(`${server.tokenEndpoint}?tenant=%7e1`);
+      expect(payload.aud).to.equal(text);
       expect(request.url).to.equal('/auth/token?tenant=%7e1');
     });
 
@@ -213,6 +214,17 @@ describe('backend-services/client/create', () => {
       expect((await thrown(() => client.getToken())).code).to.equal('ERR_TOKEN_REQUEST');
       time += 20_000;
       server.tokenAnswers.push(status(503));
+      expect((await thrown(() => client.getToken())).code).to.equal('ERR_TOKEN_REQUEST');
+    });
+
+    it('does not go on with a token that expired while the server was away', async () => {
+      const client = create({ retries: 0 });
+      await client.getToken();
+      time += 299_000;
+      server.tokenAnswers.push((request, response) => {
+        time += 1000;
+        return status(503)(request, response);
+      });
       expect((await thrown(() => client.getToken())).code).to.equal('ERR_TOKEN_REQUEST');
     });
 

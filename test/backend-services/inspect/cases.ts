@@ -86,6 +86,11 @@ export const assertionCases: readonly DefectCase[] = [
   },
   { name: 'ten hours', payload: { exp: NOW + 36_000 }, must: ['lifetime-too-long'] },
   { name: 'ten hours, nine of them gone', payload: { iat: NOW - 35_900, exp: NOW + 100 }, must: ['lifetime-too-long'] },
+  {
+    name: 'iat ahead, to make a long life look short',
+    payload: { iat: NOW + 3600, exp: NOW + 3900 },
+    must: ['lifetime-too-long', 'iat-in-future'],
+  },
   { name: 'exp in milliseconds', payload: { exp: (NOW + 300) * 1000 }, must: ['exp-in-milliseconds'] },
   { name: 'aud http', payload: { aud: 'http://as.example/token' }, must: ['aud-not-https'] },
   { name: 'aud http on loopback', payload: { aud: 'http://127.0.0.1:8080/token' }, should: ['aud-not-https'] },
@@ -115,5 +120,11 @@ export const accessTokenCases: readonly DefectCase[] = [
   { name: 'scope empty', payload: { scope: '' }, should: ['scope-missing'] },
   { name: 'scp a list', payload: { scope: undefined, scp: ['system/Patient.rs'] } },
   { name: 'scope out of order', payload: { scope: 'system/Patient.sr openid' }, must: ['scope-invalid'] },
+  {
+    name: 'iat ahead, to make a long life look short',
+    payload: { iat: NOW + 3600, exp: NOW + 3900 },
+    must: ['iat-in-future'],
+    should: ['lifetime-too-long'],
+  },
   { name: 'an hour', payload: { exp: NOW + 3600 }, should: ['lifetime-too-long'] },
 ];

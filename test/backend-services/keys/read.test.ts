@@ -159,6 +159,8 @@ describe('backend-services/keys/read', () => {
     const { privatePem, privateJwk } = await rsaKey();
     const body = privatePem.split('\n')[3]!;
     const jwk = JSON.stringify(privateJwk);
+    const { privatePem: padded } = await ecKey();
+    expect(padded).to.include('=\n');
     const damaged: Record<string, string> = {
       empty: '',
       'no key at all': 'hello',
@@ -168,6 +170,7 @@ describe('backend-services/keys/read', () => {
       'strange label': privatePem.replaceAll('PRIVATE KEY', 'private_key'),
       'a letter lost': privatePem.replace(body, body.slice(1)),
       'a line lost': privatePem.replace(`${body}\n`, ''),
+      'padding lost': padded.replace(/=+\n/, '\n'),
       'not base64': privatePem.replace(body, body.replace(/./, '*')),
       certificate: privatePem.replaceAll('PRIVATE KEY', 'CERTIFICATE'),
       'legacy encryption': privatePem.replace(
