@@ -26,8 +26,8 @@ export function filterBundle(bundle: Readonly<Record<string, unknown>>, judge: J
       else droppedMatches += 1;
     }
   }
-  const filtered = { ...bundle, entry: kept, ...safeCounts(bundle, keptMatches, droppedMatches, judge.isPartial()) };
-  return { bundle: filtered, kept: kept.length, dropped: entries.length - kept.length };
+  const counted = withSafeCounts(bundle, keptMatches, droppedMatches, judge.isPartial());
+  return { bundle: { ...counted, entry: kept }, kept: kept.length, dropped: entries.length - kept.length };
 }
 
 function isVisible(entry: unknown, judge: Judge): boolean {
@@ -59,17 +59,18 @@ function isMatch(entry: unknown): boolean {
  * Where grants open only a part of what they refer to (granular scopes, a rule of the host's), no filter of the host's
  * can have bounded the other pages: there the total, and the link to the last page, would tell how much is hidden.
  */
-function safeCounts(
+function withSafeCounts(
   bundle: Readonly<Record<string, unknown>>,
   kept: number,
   dropped: number,
   partial: boolean,
 ): Readonly<Record<string, unknown>> {
-  const { total, link } = bundle;
-  if (isWhole(bundle)) return typeof total === 'number' ? { total: kept } : {};
-  if (!partial) return typeof total === 'number' ? { total: Math.max(total - dropped, kept) } : {};
-  const links = Array.isArray(link) ? link.filter((each) => !isRecord(each) || each['relation'] !== 'last') : link;
-  return { ...('total' in bundle && { total: undefined }), link: links };
+  const { total, ...uncounted } = bundle;
+  if (isWhole(bundle)) return typeof total === 'number' ? { ...bundle, total: kept } : bundle;
+  if (!partial) return typeof total === 'number' ? { ...bundle, total: Math.max(total - dropped, kept) } : bundle;
+  const { link } = bundle;
+  if (!Array.isArray(link)) return uncounted;
+  return { ...uncounted, link: link.filter((each) => !isRecord(each) || each['relation'] !== 'last') };
 }
 
 function isWhole({ link }: Readonly<Record<string, unknown>>): boolean {
