@@ -1,54 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { afterEach, describe, it } from 'mocha';
 import { close, listen } from '../../docs/examples/fhir-works/listen.js';
 import { portsFor } from '../../docs/examples/fhir-works/ports.js';
 import { Walk } from '../../docs/examples/fhir-works/walk.js';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
-
-const children: ChildProcess[] = [];
-
-function run(file: string, args: string[], env: Record<string, string>): ChildProcess {
-  const script = `docs/examples/fhir-works/${file}`;
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
-    cwd: root,
-    env: { ...process.env, ...env },
-  });
-  children.push(child);
-  return child;
-}
-
-function said(child: ChildProcess, words: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let output = '';
-    child.stdout!.on('data', (chunk: unknown) => {
-      output += String(chunk);
-      if (output.includes(words)) resolve();
-    });
-    child.once('exit', () => {
-      reject(new Error(`It ended without saying "${words}"`));
-    });
-  });
-}
-
-async function finish(child: ChildProcess): Promise<{ code: number | null; stdout: string; stderr: string }> {
-  const [stdout, stderr, [code]] = await Promise.all([
-    text(child.stdout!),
-    text(child.stderr!),
-    once(child, 'exit') as Promise<[number | null]>,
-  ]);
-  return { code, stdout, stderr };
-}
+import { finish, freePortPair, killAll, run, said } from './example-process.js';
 
 describe('The FHIR Works example', function () {
   this.timeout(60_000);
-  afterEach(() => {
-    for (const child of children.splice(0)) child.kill('SIGKILL');
-  });
+  afterEach(killAll);
 
   it('walks with --once, every step as said, and exits with 0', async () => {
     const { code, stdout, stderr } = await finish(run('main.ts', ['--once'], { PORT: '0' }));
@@ -110,17 +69,3 @@ describe('The FHIR Works example', function () {
     await close(server);
   });
 });
-
-/** A free port whose successor is free as well. */
-async function freePortPair(): Promise<number> {
-  for (;;) {
-    const first = await listen(0, 'first');
-    const port = Number(new URL(first.origin).port);
-    const second = await listen(port + 1, 'second').catch(() => undefined);
-    await close(first.server);
-    if (second) {
-      await close(second.server);
-      return port;
-    }
-  }
-}

@@ -1,108 +1,75 @@
-import type { Server } from 'node:http';
-import { BASE_R4_RESOURCES } from 'fhir-works-on-aws-interface';
-import { exportJWK, generateKeyPair, type CryptoKey } from 'jose';
-import { errors, Provider } from './oidc-provider.js';
-import { APP, BACKENDS, isBackend, OTHER_FHIR_SERVER, type BackendId } from './clients.js';
-import { answerLoginPage, people, type LaunchContext } from './login-page.js';
+import { randomBytes } from 'node:crypto';
+import type { RequestListener, Server } from 'node:http';
+import { exportJWK, generateKeyPair } from 'jose';
+import {
+  createMemoryClientRegistry,
+  createMemoryStore,
+  createSmartAuthorizationServer,
+  type SmartAuthorizationServer,
+  type SmartAuthorizationServerOptions,
+} from '../../../src/backend-services/oidc-provider.js';
+import { APP, OTHER_FHIR_SERVER, registerClientsOf } from './clients.js';
 import { listen } from './listen.js';
+import { answerLoginPage } from './login-page.js';
 
 export interface AuthorizationServer {
   server: Server;
   issuer: string;
-  /** The private keys of {@link BACKENDS}; the authorization server itself uses only the public halves. */
-  backendKeys: ReadonlyMap<BackendId, CryptoKey>;
+  smart: SmartAuthorizationServer;
+  /** As in {@link AuthorizationServerSettings}. */
+  adminToken: string;
+  /** The client_ids that came from the file of SMART_CLIENTS. */
+  ownClients: string[];
 }
 
-/** oidc-provider with SMART's scopes and launch context, and a login page where one picks who one is. */
-export async function startAuthorizationServer(port: number, fhirBase: string): Promise<AuthorizationServer> {
-  const signing = await generateKeyPair('RS256', { extractable: true });
-  const backends = await Promise.all((Object.keys(BACKENDS) as BackendId[]).map(registerBackend));
+export interface AuthorizationServerSettings {
+  /** A JSON file with clients to register. */
+  clientsFile: string | undefined;
+  /** What an administrator shows to register clients over HTTP, 32 characters or more. Default: random. */
+  adminToken: string | undefined;
+}
+
+/**
+ * Besides the token endpoint that clients discover there are two more, for the walk alone: with the same issuer, keys and
+ * clients, one gives out tokens that live for a second, the other tokens for another FHIR server.
+ */
+export const SIDE_DOORS = { shortLived: '/short-lived/token', otherServer: '/other-hospital/token' };
+
+/** The package's own SMART profile of oidc-provider, with a login page where one picks who one is. */
+export async function startAuthorizationServer(
+  port: number,
+  fhirBase: string,
+  { clientsFile, adminToken = randomBytes(32).toString('base64url') }: AuthorizationServerSettings,
+): Promise<AuthorizationServer> {
+  const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const { server, origin: issuer } = await listen(port, 'authorization server');
-  const contextOfGrant = new Map<string, LaunchContext>();
-
-  const provider = new Provider(issuer, {
-    jwks: { keys: [{ ...(await exportJWK(signing.privateKey)), kid: 'signing-1', use: 'sig', alg: 'RS256' }] },
-    clients: [
-      {
-        client_id: APP.id,
-        application_type: 'native',
-        redirect_uris: [APP.redirectUri],
-        grant_types: ['authorization_code'],
-        response_types: ['code'],
-        token_endpoint_auth_method: 'none',
-      },
-      ...backends.map(({ metadata }) => metadata),
-    ],
-    clientAuthMethods: ['none', 'private_key_jwt'],
-    enabledJWA: { clientAuthSigningAlgValues: ['ES384', 'RS384'] },
-    scopes: ['openid', 'fhirUser', 'launch/patient'],
-    claims: { openid: ['sub'], fhirUser: ['fhirUser'] },
-    findAccount: (_context, id) =>
-      people.has(id) ? { accountId: id, claims: () => ({ sub: id, fhirUser: `${fhirBase}/${id}` }) } : undefined,
-
-    // SMART names the FHIR server in `aud`; oidc-provider knows the same thing as `resource` (RFC 8707).
-    extraParams: {
-      aud: (_context, value) => {
-        if (value !== undefined && value !== fhirBase)
-          throw new errors.InvalidTarget('aud is not a FHIR server known here');
-      },
-    },
-    features: {
-      devInteractions: { enabled: false },
-      clientCredentials: { enabled: true },
-      resourceIndicators: {
-        enabled: true,
-        defaultResource: () => fhirBase,
-        useGrantedResource: () => true,
-        getResourceServerInfo: (_context, resource, client) => {
-          if (resource !== fhirBase && resource !== OTHER_FHIR_SERVER)
-            throw new errors.InvalidTarget('unknown FHIR server');
-          const { scope, tokenSeconds } = isBackend(client.clientId)
-            ? BACKENDS[client.clientId]
-            : { scope: appScopes, tokenSeconds: 300 };
-          return {
-            audience: resource,
-            scope,
-            accessTokenFormat: 'jwt',
-            accessTokenTTL: tokenSeconds,
-            jwt: { sign: { alg: 'RS256' } },
-          };
-        },
-      },
-    },
-
-    // What the FHIR server learns about the person beside the scopes: who it is, and the patient in context.
-    extraTokenClaims: (_context, token) => {
-      const context = contextOfGrant.get(token.grantId ?? '');
-      return context && { fhirUser: `${fhirBase}/${context.person}`, launch_response_patient: context.patient };
-    },
-    interactions: { url: (_context, interaction) => `/login/${interaction.uid}` },
-    ttl: { Interaction: 600, Session: 600, Grant: 3600, AuthorizationCode: 60, IdToken: 300 },
-  });
-
-  const answer = provider.callback();
-  server.on('request', (request, response) => {
-    if (request.url?.startsWith('/login/')) void answerLoginPage(provider, contextOfGrant, request, response);
-    else answer(request, response);
-  });
-  return { server, issuer, backendKeys: new Map(backends.map(({ id, key }) => [id, key])) };
-}
-
-async function registerBackend(id: BackendId) {
-  const { publicKey, privateKey } = await generateKeyPair('ES384');
-  const metadata = {
-    client_id: id,
-    redirect_uris: [],
-    grant_types: ['client_credentials'],
-    response_types: [],
-    token_endpoint_auth_method: 'private_key_jwt',
-    token_endpoint_auth_signing_alg: 'ES384',
-    jwks: { keys: [{ ...(await exportJWK(publicKey)), kid: id, use: 'sig', alg: 'ES384' }] },
+  const options: SmartAuthorizationServerOptions = {
+    issuer,
+    fhirBaseUrl: fhirBase,
+    clients: createMemoryClientRegistry([APP]),
+    signingKeys: { keys: [{ ...(await exportJWK(privateKey)), kid: 'signing-1', use: 'sig', alg: 'RS256' }] },
+    store: createMemoryStore(),
+    registration: { bearerToken: adminToken },
+    launch: { interaction: answerLoginPage, accessTokenLifetimeSeconds: 300 },
+    // The example runs on the loopback interface, without TLS. A real server must not set this.
+    allowInsecureLoopback: true,
   };
-  return { id, key: privateKey, metadata };
-}
+  const smart = createSmartAuthorizationServer(options);
+  const ownClients =
+    clientsFile === undefined ? [] : await registerClientsOf(clientsFile, (client) => smart.registerClient(client));
 
-const appScopes = ['patient', 'user']
-  .flatMap((level) => ['*', ...BASE_R4_RESOURCES].map((type) => `${level}/${type}`))
-  .flatMap((target) => ['read', 'write', '*'].map((modifier) => `${target}.${modifier}`))
-  .join(' ');
+  const shortLived = createSmartAuthorizationServer({ ...options, accessTokenLifetimeSeconds: 1 });
+  const otherServer = createSmartAuthorizationServer({ ...options, fhirBaseUrl: OTHER_FHIR_SERVER });
+  const sideDoors = new Map([
+    [SIDE_DOORS.shortLived, shortLived.callback()],
+    [SIDE_DOORS.otherServer, otherServer.callback()],
+  ]);
+  const main = smart.callback();
+  const answer: RequestListener = (request, response) => {
+    const sideDoor = sideDoors.get(request.url ?? '');
+    if (sideDoor !== undefined) request.url = '/token';
+    (sideDoor ?? main)(request, response);
+  };
+  server.on('request', answer);
+  return { server, issuer, smart, adminToken, ownClients };
+}

@@ -3,6 +3,7 @@ import type { RequestListener, Server } from 'node:http';
 import { BASE_R4_RESOURCES, type FhirConfig } from 'fhir-works-on-aws-interface';
 import { generateServerlessRouter } from 'fhir-works-on-aws-routing';
 import { SMARTHandler, type DecisionEvent, type SMARTConfig } from '../../../src/index.js';
+import type { SmartAuthorizationServer } from '../../../src/backend-services/oidc-provider.js';
 import { historyOf } from './history.js';
 import { bundlesOf, persistenceOf } from './persistence.js';
 import { searchOf } from './search.js';
@@ -12,9 +13,10 @@ import { ResourceStore, type FhirResource } from './store.js';
 export function serveFhir(
   server: Server,
   fhirBase: string,
-  issuer: string,
+  authorizationServer: SmartAuthorizationServer,
   onDecision: (event: DecisionEvent) => void,
 ): ResourceStore {
+  const { issuer, endpoints } = authorizationServer;
   const store = new ResourceStore();
   const smartConfig: SMARTConfig = {
     version: 1,
@@ -45,7 +47,7 @@ export function serveFhir(
     expectedAudValue: fhirBase,
     fhirUserClaimPath: 'fhirUser',
     launchContextPathPrefix: 'launch_response_',
-    jwksEndpoint: `${issuer}/jwks`,
+    jwksEndpoint: endpoints.jwks,
   };
 
   // The router tells only what a resource shall become. The lookup tells what it is, so that nobody takes over a
@@ -64,17 +66,9 @@ export function serveFhir(
       strategy: {
         service: 'SMART-on-FHIR',
         oauthPolicy: {
-          authorizationEndpoint: `${issuer}/auth`,
-          tokenEndpoint: `${issuer}/token`,
-          capabilities: [
-            'launch-standalone',
-            'client-public',
-            'client-confidential-asymmetric',
-            'context-standalone-patient',
-            'permission-patient',
-            'permission-user',
-            'permission-v1',
-          ],
+          authorizationEndpoint: endpoints.authorization,
+          tokenEndpoint: endpoints.token,
+          capabilities: [],
         },
       },
     },
@@ -95,7 +89,13 @@ export function serveFhir(
       },
     },
   };
-  server.on('request', generateServerlessRouter(config, BASE_R4_RESOURCES) as RequestListener);
+  const router = generateServerlessRouter(config, BASE_R4_RESOURCES) as RequestListener;
+  // Clients look for the authorization server here, and it knows best what it can do.
+  const smartConfiguration = authorizationServer.callback();
+  server.on('request', (request, response) => {
+    if (request.url === '/.well-known/smart-configuration') smartConfiguration(request, response);
+    else router(request, response);
+  });
   return store;
 }
 

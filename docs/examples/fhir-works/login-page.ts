@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
-import type { Provider } from './oidc-provider.js';
+import type { LaunchInteraction } from '../../../src/backend-services/oidc-provider.js';
 
 /** Who can sign in. The ids are those of the official example resources, so that every name has a record behind it. */
 export const people: ReadonlyMap<string, string> = new Map([
@@ -10,47 +10,30 @@ export const people: ReadonlyMap<string, string> = new Map([
   ['RelatedPerson/benedicte', 'Bénédicte du Marché, related to Peter Chalmers'],
 ]);
 
-/** What the authorization server remembers of a sign-in: the person, and the patient whose record was opened, if any. */
-export interface LaunchContext {
-  person: string;
-  patient: string | undefined;
-}
-
 /** GET shows the form, POST signs in. There is no password: this page is for development on one's own machine. */
 export async function answerLoginPage(
-  provider: Provider,
-  contextOfGrant: Map<string, LaunchContext>,
   request: IncomingMessage,
   response: ServerResponse,
+  interaction: LaunchInteraction,
 ): Promise<void> {
-  try {
-    const { params } = await provider.interactionDetails(request, response);
-    if (request.method !== 'POST') {
-      response.setHeader('content-type', 'text/html; charset=utf-8').end(page(params.scope ?? ''));
-      return;
-    }
-    const form = new URLSearchParams(await text(request));
-    const person = form.get('person') ?? '';
-    const patient = form.get('patient') ?? '';
-    if (!people.has(person) || !mayOpen(person, patient)) {
-      response
-        .writeHead(400, { 'content-type': 'text/plain' })
-        .end('This person cannot sign in with that patient in context.');
-      return;
-    }
-
-    const grant = new provider.Grant({ accountId: person, clientId: params.client_id });
-    grant.addOIDCScope(params.scope ?? '');
-    grant.addResourceScope(params.resource ?? '', params.scope ?? '');
-    const grantId = await grant.save();
-    contextOfGrant.set(grantId, { person, patient: patient === '' ? undefined : patient });
-    await provider.interactionFinished(request, response, {
-      login: { accountId: person, remember: false },
-      consent: { grantId },
-    });
-  } catch {
-    response.writeHead(400, { 'content-type': 'text/plain' }).end('This sign-in is over. Start again from the app.');
+  if (request.method !== 'POST') {
+    response.setHeader('content-type', 'text/html; charset=utf-8').end(page(interaction.scopes.join(' ')));
+    return;
   }
+  const form = new URLSearchParams(await text(request));
+  const person = form.get('person') ?? '';
+  const patient = form.get('patient') ?? '';
+  if (!people.has(person) || !mayOpen(person, patient)) {
+    response
+      .writeHead(400, { 'content-type': 'text/plain' })
+      .end('This person cannot sign in with that patient in context.');
+    return;
+  }
+  await interaction.complete({
+    accountId: person,
+    fhirUser: person,
+    ...(patient !== '' && { patient: patient.slice('Patient/'.length) }),
+  });
 }
 
 /** A patient opens only the own record; everybody else may pick any patient, or none. */

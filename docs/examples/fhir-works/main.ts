@@ -26,9 +26,14 @@ async function main(flags: string[]): Promise<void> {
 
   const ports = portsFor();
   const { server: fhirServer, origin: fhirBase } = await listen(ports.fhir, 'FHIR server');
-  const { server, issuer, backendKeys } = await startAuthorizationServer(ports.authorization, fhirBase);
+  const clientsFile = process.env['SMART_CLIENTS'];
+  const { server, issuer, smart, adminToken, ownClients } = await startAuthorizationServer(
+    ports.authorization,
+    fhirBase,
+    { clientsFile, adminToken: process.env['SMART_ADMIN_TOKEN'] },
+  );
   const walk = new Walk(fhirBase);
-  const store = serveFhir(fhirServer, fhirBase, issuer, (event) => {
+  const store = serveFhir(fhirServer, fhirBase, smart, (event) => {
     walk.note(event);
   });
   const stop = async (exitCode: number): Promise<never> => {
@@ -39,10 +44,11 @@ async function main(flags: string[]): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop(0));
 
   print(`FHIR R4 server        ${fhirBase}   (FHIR Works on AWS routing, guarded by SMARTHandler)`);
-  print(`Authorization server  ${issuer}   (oidc-provider)`);
+  print(`Authorization server  ${issuer}   (SMART profile of oidc-provider)`);
+  if (clientsFile !== undefined) print(`Clients of your own   ${ownClients.join(', ') || 'none'}   (${clientsFile})`);
   print(`Loaded                ${loadExamples(store)} official HL7 example resources`);
 
-  await tellStory({ walk, fhirBase, issuer, backendKeys });
+  await tellStory({ walk, fhirBase, issuer, adminToken });
   print(`\n${walk.summary}`);
   if (flags.includes('--once')) await stop(walk.succeeded ? 0 : 1);
 

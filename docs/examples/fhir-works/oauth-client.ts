@@ -1,10 +1,15 @@
-import type { CryptoKey } from 'jose';
 import * as oauth from 'oauth4webapi';
-import { APP, type BackendId } from './clients.js';
+import { CLIENT_ASSERTION_TYPE } from '../../../src/backend-services/index.js';
+import { APP } from './clients.js';
+
+const [REDIRECT_URI] = APP.redirect_uris;
 
 // The example runs on the loopback interface, without TLS. A real client must not set this.
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to stand out
 const options = { [oauth.allowInsecureRequests]: true };
+
+/** What the app asks for whenever somebody signs in: who it is, and whose record is opened. */
+export const SIGN_IN_SCOPES = 'openid fhirUser launch/patient';
 
 export interface SignIn {
   issuer: string;
@@ -25,16 +30,16 @@ export interface GrantedToken {
 /** Authorization code with PKCE, as a SMART app does it (RFC 6749 section 4.1, RFC 7636, SMART App Launch "standalone"). */
 export async function signIn({ issuer, fhirBase, person, patient, scope }: SignIn): Promise<GrantedToken> {
   const server = await discover(issuer);
-  const client: oauth.Client = { client_id: APP.id };
+  const client: oauth.Client = { client_id: APP.client_id };
   const verifier = oauth.generateRandomCodeVerifier();
   const state = oauth.generateRandomState();
 
   const url = new URL(server.authorization_endpoint ?? '');
   url.search = new URLSearchParams({
     response_type: 'code',
-    client_id: APP.id,
-    redirect_uri: APP.redirectUri,
-    scope: `openid fhirUser launch/patient ${scope}`,
+    client_id: APP.client_id,
+    redirect_uri: REDIRECT_URI,
+    scope: `${SIGN_IN_SCOPES} ${scope}`,
     aud: fhirBase,
     state,
     code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
@@ -48,29 +53,32 @@ export async function signIn({ issuer, fhirBase, person, patient, scope }: SignI
     client,
     oauth.None(),
     parameters,
-    APP.redirectUri,
+    REDIRECT_URI,
     verifier,
     options,
   );
   return granted(await oauth.processAuthorizationCodeResponse(server, client, response));
 }
 
-/** Client credentials with a signed assertion, as a SMART backend service does it (RFC 6749 section 4.4, RFC 7523). */
-export async function clientCredentials(request: {
-  issuer: string;
-  client: BackendId;
-  key: CryptoKey;
-  scope: string;
-  /** The FHIR server that the token is for; the authorization server's default is the one of this example. */
-  resource?: string;
-}): Promise<GrantedToken> {
-  const server = await discover(request.issuer);
-  const client: oauth.Client = { client_id: request.client };
-  const parameters = new URLSearchParams({ scope: request.scope });
-  if (request.resource !== undefined) parameters.set('resource', request.resource);
-  const authentication = oauth.PrivateKeyJwt({ key: request.key, kid: request.client });
-  const response = await oauth.clientCredentialsGrantRequest(server, client, authentication, parameters, options);
-  return granted(await oauth.processClientCredentialsResponse(server, client, response));
+/** What a token endpoint answered: a token, or why there is none. */
+export interface TokenAnswer {
+  status: number;
+  body: { access_token?: string; expires_in?: number; scope?: string; error?: string };
+}
+
+/** Client credentials with a signed assertion, as a SMART backend service asks (SMART Backend Services, RFC 7523). */
+export async function clientCredentials(endpoint: string, assertion: string, scope: string): Promise<TokenAnswer> {
+  const response = await fetch(endpoint, {
+    method: 'POST',
+    headers: { accept: 'application/json' },
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      scope,
+      client_assertion_type: CLIENT_ASSERTION_TYPE,
+      client_assertion: assertion,
+    }),
+  });
+  return { status: response.status, body: (await response.json()) as TokenAnswer['body'] };
 }
 
 async function discover(issuer: string): Promise<oauth.AuthorizationServer> {
@@ -100,7 +108,7 @@ async function browse(start: URL, form: Record<string, string>): Promise<URL> {
     const location = response.headers.get('location');
     if (location !== null) {
       const url = new URL(location, next.url);
-      if (url.href.startsWith(`${APP.redirectUri}?`)) return url;
+      if (url.href.startsWith(`${REDIRECT_URI}?`)) return url;
       next = { url };
     } else if (response.ok && !next.body) {
       next = { url: next.url, body: new URLSearchParams(form) };

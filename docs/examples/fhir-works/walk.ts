@@ -1,5 +1,4 @@
 import type { DecisionEvent } from '../../../src/index.js';
-import type { GrantedToken } from './oauth-client.js';
 
 export interface Step {
   title: string;
@@ -47,14 +46,17 @@ export class Walk {
     this.#print(`\n── ${title} ${'─'.repeat(Math.max(0, 96 - title.length))}`);
   }
 
-  async getToken(
+  /** A step that is not a request to the FHIR server: `act` says what came, and what of it is worth a look. */
+  async observe<T>(
     step: { title: string; why: string; shell: string; expect: string },
-    request: () => Promise<GrantedToken>,
-  ): Promise<string> {
+    act: () => Promise<{ actual: string; value: T; shown?: Record<string, object> }>,
+  ): Promise<T> {
     this.#announce(step.title, step.why, step.shell, step.expect);
-    const { accessToken, scope } = await request();
-    this.#compare(step.expect, scope);
-    return accessToken;
+    const { actual, value, shown = {} } = await act();
+    for (const [name, content] of Object.entries(shown))
+      this.#print(`     ${name.padEnd(10)}${JSON.stringify(content)}`);
+    this.#compare(step.expect, actual);
+    return value;
   }
 
   async ask(step: Step): Promise<void> {

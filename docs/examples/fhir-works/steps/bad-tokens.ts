@@ -1,7 +1,7 @@
 import { OTHER_FHIR_SERVER } from '../clients.js';
-import { backendToken, personToken, type Scene } from './scene.js';
+import { personToken, type Scene } from './scene.js';
 
-export async function badTokens(scene: Scene, peter: string): Promise<void> {
+export async function badTokens(scene: Scene, peter: string, foreign: string): Promise<void> {
   const { walk } = scene;
   walk.section('Tokens that are not what they seem');
   await walk.ask({
@@ -17,13 +17,17 @@ export async function badTokens(scene: Scene, peter: string): Promise<void> {
     why: `Same issuer, same key, same scope, but its audience is ${OTHER_FHIR_SERVER}.`,
     path: '/Observation/f001',
     tokenName: 'FOREIGN_TOKEN',
-    token: (await backendToken(scene, 'lab-statistics', 'system/Observation.read', OTHER_FHIR_SERVER)).accessToken,
+    token: foreign,
     expect: '401',
   });
-  const token = await personToken(scene, { person: 'Practitioner/example', scope: 'patient/*.read' });
+  const token = await personToken(scene, {
+    person: 'Practitioner/example',
+    scope: 'patient/*.read',
+    expect: 'openid fhirUser',
+  });
   await walk.ask({
-    title: 'A patient scope without a patient',
-    why: 'Dr Careful opened no record, so there is nobody whom the scope could be about. Being a practitioner does not help.',
+    title: 'A patient scope asked for without a patient',
+    why: 'Dr Careful opened no record, so there is nobody whom patient/*.read could be about, and it was not granted. Being a practitioner does not help.',
     path: '/Patient/example',
     token,
     expect: '401',
