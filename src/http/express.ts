@@ -36,6 +36,8 @@ export type ExpressMiddleware = (
  * What comes behind sees the request that was judged: `req.url`, `req.query`, `req.body` and the headers are replaced,
  * and `req.smart` tells who asks. A HEAD arrives as a GET. What it answers is held back until it has been judged.
  *
+ * Compress before this middleware, not behind it: what comes encoded cannot be judged, and is refused.
+ *
  * Without a body parser before it, the middleware reads the body itself, and refuses JSON with repeated names. Behind a
  * body parser it judges what that one made of the body.
  *
@@ -73,16 +75,10 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
   };
 }
 
-/** Express 4 with body-parser 1 leaves `{}` where nothing was parsed. */
+/** body-parser 1, of Express 4, leaves `{}` where it parsed nothing. */
 function isUnread(request: ExpressRequest): boolean {
-  const { body } = request;
-  return (
-    !request.readableDidRead &&
-    !request.complete &&
-    typeof body === 'object' &&
-    body !== null &&
-    Object.keys(body).length === 0
-  );
+  const { body, readableDidRead } = request;
+  return !readableDidRead && typeof body === 'object' && body !== null && Object.keys(body).length === 0;
 }
 
 function isMounted({ baseUrl }: ExpressRequest, target: string): boolean {

@@ -51,6 +51,8 @@ export interface SmartFhirFastifyOptions extends GuardOptions {
  * replaced, and `request.smart` tells who asks. The body is read here, before any content type parser. What is answered
  * is held back until it has been judged, `reply.hijack()` or not. A HEAD is answered from a GET of the same URL.
  *
+ * What comes encoded cannot be judged, and is refused: leave the compression of these routes to a proxy.
+ *
  * The path is left as it came: it was accepted only because it can be read in one way.
  */
 export async function smartFhirFastify(fastify: FastifyLike, options: SmartFhirFastifyOptions): Promise<void> {

@@ -1,5 +1,6 @@
 import omit from 'lodash/omit.js';
 import type { Decision } from '../access/decision.js';
+import { deny } from '../access/decision.js';
 import { idOf, typeOf } from '../access/judge.js';
 import type { AccessRequest } from '../requests.js';
 import type { Asking } from './asking.js';
@@ -118,7 +119,7 @@ async function judgeWrite(asking: Asking, request: InteractionRequest, content: 
   const decision = await decideWrite(asking, request, executed);
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
   if (condition && !(await mayFind(asking, request, condition.parameters))) {
-    return { refused: refuse(asking, request, { decision: 'deny', reasons: [{ code: 'stored-unknown' }] }) };
+    return { refused: refuse(asking, request, deny({ code: 'stored-unknown' })) };
   }
   return {
     request: { ...request, parameters: withoutFormat(parameters) },

@@ -1,5 +1,6 @@
 import omit from 'lodash/omit.js';
 import { typeOf } from '../access/judge.js';
+import { deny } from '../access/decision.js';
 import type { Interaction } from '../scope/rule.js';
 import { FULL_RULE } from '../scope/rule.js';
 import type { Asking } from './asking.js';
@@ -54,6 +55,10 @@ export async function judgeList(asking: Asking, request: InteractionRequest, rec
   const common = await judgeCommon(asking, request, received);
   if (common) return common;
   const bundle = await filter(asking, request.interaction, request, received.resource);
+  // No resource is without a version: an empty history would tell that there is one that is not the caller's.
+  if (bundle && request.interaction === 'history-instance' && (bundle['entry'] as readonly unknown[]).length === 0) {
+    return instead(refuse(asking, request, deny({ code: 'not-referenced' })));
+  }
   return bundle ? { status: received.status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
 }
 

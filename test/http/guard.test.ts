@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Admitted, FinalAnswer, Guard, GuardOptions, GuardRequest } from '../../src/http/guard.js';
+import type { Admitted, FinalAnswer, Guard, GuardRequest } from '../../src/http/guard.js';
 import { createGuard } from '../../src/http/guard.js';
 import { ConfigError } from '../../src/index.js';
 import { BASE, Issuer } from './clinic.js';
@@ -244,7 +244,7 @@ describe('a guard', () => {
       ['lookup', { lookup: {} }],
     ];
     for (const [key, options] of bad) {
-      expect(() => createGuard(issuer.handler(), { ...good, ...options } as GuardOptions), key)
+      expect(() => createGuard(issuer.handler(), { ...good, ...options }), key)
         .to.throw(ConfigError)
         .with.property('key', key);
     }

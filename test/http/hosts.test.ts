@@ -361,7 +361,12 @@ for (const [name, open] of Object.entries(HOSTS)) {
       expect((await send(host, '/Patient/$export', { token: system })).status).to.equal(403);
       expect(clinic.executed).to.equal(0);
       expect((await send(host, '/Patient/alice/_history', { token })).status).to.equal(200);
-      expect((await send(host, '/Patient/bob/_history', { token })).text).to.not.include(secretOf('bob'));
+      expect((await send(host, '/Patient/bob/_history', { token })).status).to.equal(403);
+      const hidden = await send(hiding, '/Patient/bob/_history', { token });
+      expect([hidden.status, hidden.text]).to.deep.equal([
+        404,
+        (await send(hiding, '/Patient/none/_history', { token })).text,
+      ]);
     });
 
     it('paths that could be read in two ways never reach the server', async () => {
