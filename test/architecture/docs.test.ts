@@ -35,6 +35,11 @@ describe('README.md', () => {
     expect(listed('### Options', 'option')).to.have.members([...keys, ...nested]);
   });
 
+  it('lists every option of the middlewares, and no other', () => {
+    const keys = membersOf('src/http/guard.ts', 'GuardOptions');
+    expect(listed('### Express and Fastify', 'option')).to.have.members(keys);
+  });
+
   it('lists every argument of the constructor, in order', () => {
     const parameters = constructorOf('src/handler.ts', 'SMARTHandler');
     expect(listed('### Constructor', 'argument')).to.deep.equal(parameters);

@@ -79,7 +79,7 @@ async function compileReadme(tarball: Tarball, directory: string): Promise<strin
   expect(blocks.length).to.be.greaterThan(1);
   const files = Object.fromEntries(blocks.map((block, index) => [`block-${index + 1}.ts`, block]));
   const project = createProject(join(directory, 'readme'), 'module', files);
-  link(tarball, project, ['fhir-works-on-aws-routing']);
+  link(tarball, project, ['fhir-works-on-aws-routing', 'express', '@types/express']);
   return compile(project);
 }
 
