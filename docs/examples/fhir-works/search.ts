@@ -9,7 +9,7 @@ import { matchesParameter, passesFilters, targetsOf } from './search-matching.js
 import { searchParameters, type SearchParameter } from './search-parameters.js';
 import type { ResourceStore, StoredResource } from './store.js';
 
-const RESULT_PARAMETERS = ['_count', '_offset', '_include', '_revinclude', '_type', '_format'];
+const RESULT_PARAMETERS = ['_count', '_offset', '_sort', '_include', '_revinclude', '_type', '_format'];
 const DEFAULT_PAGE = 100;
 
 /** What FHIR Works calls for searches, with the filters that SMARTHandler gave it for the caller. */
@@ -91,7 +91,7 @@ function pageOf(
   const linkTo = (start: number) =>
     `${url}?${new URLSearchParams([...query.filter(([name]) => name !== '_offset'), ['_offset', String(start)]]).toString()}`;
   return {
-    resources: found.slice(offset, offset + count),
+    resources: sorted(found, query).slice(offset, offset + count),
     result: {
       numberOfResults: found.length,
       message: '',
@@ -99,6 +99,16 @@ function pageOf(
       ...(offset + count < found.length && count > 0 && { nextResultUrl: linkTo(offset + count) }),
     },
   };
+}
+
+/** `_sort=_lastUpdated`, or `-_lastUpdated` for the newest first; what is equal stays as stored. */
+function sorted(found: StoredResource[], query: Query): StoredResource[] {
+  const order = query.find(([name]) => name === '_sort')?.[1];
+  if (order === undefined) return found;
+  if (!/^-?_lastUpdated$/.test(order)) throw new InvalidSearchParameterError(`_sort=${order} is not supported here`);
+  const direction = order.startsWith('-') ? -1 : 1;
+  const time = ({ meta }: StoredResource) => Date.parse(meta.lastUpdated);
+  return [...found].sort((one, other) => direction * (time(one) - time(other)));
 }
 
 function wholeNumber(query: Query, name: string, otherwise: number): number {

@@ -199,13 +199,13 @@ async function refusedAssertions(
 }
 
 async function allAtOnce({ walk, fhirBase }: Scene, key: GeneratedKey): Promise<void> {
-  const path = 'Observation?code=http://loinc.org|29463-7';
+  const path = 'Observation?code=http://loinc.org|29463-7&_sort=-_lastUpdated&_count=1';
   await walk.observe(
     {
       title: 'All of it by the client of this package',
       why: 'createBackendServicesClient finds the token endpoint, signs, asks, and renews the token before it expires.',
       shell: `TOKEN=$(npx smart-fhir-authz token --fhir ${fhirBase} --client-id ${CLIENT_ID} --key lab.private.pem --scope ${REGISTERED} --allow-insecure-loopback) && curl -s -H "Authorization: Bearer $TOKEN" '${fhirBase}/${path}'`,
-      expect: '200 2 Observation',
+      expect: '200 Observation/example, the newest of 2',
     },
     async () => {
       const client = createBackendServicesClient({
@@ -216,8 +216,12 @@ async function allAtOnce({ walk, fhirBase }: Scene, key: GeneratedKey): Promise<
         allowInsecureLoopback: true,
       });
       const response = await client.fetch(path);
-      const { entry = [] } = (await response.json()) as { entry?: object[] };
-      return { actual: `${response.status} ${entry.length} Observation`, value: undefined };
+      const { total = 0, entry = [] } = (await response.json()) as {
+        total?: number;
+        entry?: { resource: { resourceType: string; id: string } }[];
+      };
+      const found = entry.map(({ resource }) => `${resource.resourceType}/${resource.id}`).join(', ');
+      return { actual: `${response.status} ${found}, the newest of ${total}`, value: undefined };
     },
   );
 }
