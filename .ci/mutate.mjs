@@ -63,7 +63,8 @@ const options = {
   plugins: [join(tools, 'node_modules/@stryker-mutator/mocha-runner/dist/src/index.js')],
   // Types only, and read as text by a test.
   mutate: [`src/${room}/**/*.ts`, '!src/**/*.d.ts', '!src/access/reason.ts'],
-  mochaOptions: { spec: TESTS[room] },
+  // Instrumented code is slow: what compares times is left out.
+  mochaOptions: { spec: TESTS[room], grep: '^(?!.*hole-27a)' },
   testRunnerNodeArgs: ['--import', 'tsx'],
   coverageAnalysis: 'perTest',
   ignoreStatic: true,
