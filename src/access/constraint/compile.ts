@@ -29,19 +29,13 @@ export interface Unsupported {
   readonly unsupported: string;
 }
 
-/** Parameters that every resource has and that are nothing but elements. The others with an underscore are no such thing. */
-const COMMON = new Set(['_id', '_lastUpdated', '_tag', '_security', '_profile', '_source', '_language']);
-
-/** Defined over an element, but compared in a way that each server makes up. */
-const SERVER_DEFINED = new Set(['phonetic']);
-
 /**
  * Compiles the granular part of a scope (SMART App Launch 2.2, Finer-grained resource constraints) for one resource
  * type: every clause must be met (`&`), each by one of its values (`,`).
  *
  * It is strict, since what cannot be evaluated must not open anything: a parameter that the definitions of the version
- * do not have, one that is more than elements (composites, extensions, `_has`, `_filter`, `_text`, …), one of a type
- * that is not compared here (number, quantity), and a value that is malformed or that none of the parameter's elements
+ * do not have, one that is more than elements (composites, extensions, `phonetic`, `_has`, `_filter`, `_text`, …), one of
+ * a type that is not compared here (number, quantity), and a value that is malformed or that none of the parameter's elements
  * can be compared with make the whole constraint unsupported.
  *
  * Without clauses there is no constraint, and every resource of the type meets it.
@@ -114,8 +108,6 @@ function compileClause(
   { parameter, values }: ScopeClause,
   { base }: CompileOptions,
 ): readonly WalkedPath[] | undefined {
-  if (parameter.startsWith('_') && !COMMON.has(parameter)) return undefined;
-  if (SERVER_DEFINED.has(parameter)) return undefined;
   const definition = searchParameter(version, resourceType, parameter);
   if (definition?.supported !== true) return undefined;
   switch (definition.type) {

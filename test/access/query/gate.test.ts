@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import type { Parameter, QueryFinding } from '../../../src/access/query/gate.js';
 import { gateQuery } from '../../../src/access/query/gate.js';
+import { resourceTypes } from '../../../src/fhir/resource-types.js';
 import type { FhirVersion } from '../../../src/fhir/version.js';
 import { grantView } from './grants.js';
 
@@ -78,6 +79,26 @@ describe('gateQuery', () => {
     const grants = grantView(['Organization!']);
     expect(gateQuery('4.0.1', 'Organization', [chain(7)], grants).allowed).to.equal(true);
     expect(gateQuery('4.0.1', 'Organization', [chain(8)], grants).allowed).to.equal(false);
+  });
+
+  it('takes every type opened for everything that a chain to any type needs', () => {
+    const types = [...resourceTypes('4.0.1')];
+    const query: Parameter[] = [['focus.patient.name', 'a']];
+    expect(gateQuery('4.0.1', 'Task', query, grantView(types.map((type) => `${type}!`))).allowed).to.equal(true);
+    const butOne = types.filter((type) => type !== 'Slot').map((type) => `${type}!`);
+    expect(gateQuery('4.0.1', 'Task', query, grantView(butOne)).allowed).to.equal(false);
+  });
+
+  it('asks the grants once for each type', () => {
+    const asked: string[] = [];
+    const view = {
+      covers: () => true,
+      opensAll: (type: string) => asked.push(type) > 0,
+      opensEverything: () => false,
+    };
+    const query = ['a', 'b', 'c'].map((value): Parameter => ['subject:Patient.name', value]);
+    expect(gateQuery('4.0.1', 'Observation', query, view).allowed).to.equal(true);
+    expect(asked).to.deep.equal(['Patient']);
   });
 
   it('knows no type and no parameter of an unknown version', () => {

@@ -102,6 +102,35 @@ describe('linkedEntries', () => {
     expect(linkedEntries([...entries, { search: { mode: 'include' } }])).to.deep.equal(entries);
   });
 
+  it('takes entries of one name for one another', () => {
+    const include = entry('include', 'Patient/alice');
+    const match = entry('match', 'Observation/a', { subject: to('Patient/alice') });
+    expect(kept(match, include, { ...include, fullUrl: 'https://other.example/Patient/alice' })).to.have.length(3);
+    expect(kept(match, entry('include', 'Patient/alice'), entry('include', 'Patient/bob'))).to.have.length(2);
+  });
+
+  it('takes no name from a resource that has none', () => {
+    const match = entry('match', 'Observation/a', {
+      subject: to('Patient/undefined'),
+      focus: [to('undefined/alice'), to('undefined')],
+    });
+    const nameless = [{ resourceType: 'Patient' }, { id: 'alice' }, { resourceType: 'Patient', id: 5 }, {}];
+    for (const resource of nameless) {
+      const include = { resource, search: { mode: 'include' } };
+      expect(linkedEntries([match, include])).to.deep.equal([match]);
+    }
+  });
+
+  it('looks 64 steps deep and no deeper', () => {
+    const nested = (depth: number): object => (depth === 0 ? to('Patient/b') : { a: nested(depth - 1) });
+    const include = entry('include', 'Patient/b');
+    expect(kept(entry('match', 'Observation/a', { a: nested(60) }), include)).to.have.length(2);
+    expect(kept(entry('match', 'Observation/a', { a: nested(70) }), include)).to.have.length(1);
+    const listed = (depth: number): unknown => (depth === 0 ? to('Patient/b') : [listed(depth - 1)]);
+    expect(kept(entry('match', 'Observation/a', { a: listed(60) }), include)).to.have.length(2);
+    expect(kept(entry('match', 'Observation/a', { a: listed(70) }), include)).to.have.length(1);
+  });
+
   it('ends on a resource that is nested without end', () => {
     const deep = JSON.parse(`${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`) as Record<string, unknown>;
     expect(kept(entry('match', 'Observation/a', { deep }), entry('include', 'Patient/b'))).to.deep.equal([
