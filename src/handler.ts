@@ -83,7 +83,7 @@ export class SMARTHandler implements Authorization {
       userScopesExport: isUserScopeAllowedForSystemExport,
     };
     this.#options = options;
-    this.#realms = new Realms(new Realm(config, apiUrl, policy), policy, options.tenantOf);
+    this.#realms = new Realms(new Realm(config, apiUrl, policy, options.token), policy, options);
     this.#callers = new Callers(this.#realms, new ScopeParser({ decodeSlash: options.decodeScopeSlash ?? false }));
   }
 

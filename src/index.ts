@@ -28,5 +28,8 @@ export type { UserIdentity } from './identity/identity.js';
 export type { FhirVersion } from './fhir/version.js';
 export { DeniedError } from './denied-error.js';
 export { ConfigError, UnauthorizedError } from './errors.js';
+export type { AnswerStore } from './token/answer-store.js';
+export type { TokenEvent, TokenEventListener } from './token/event.js';
+export type { IntrospectionSettings, JwksOptions, ProofCacheOptions, TokenSettings } from './token/settings.js';
 export type { TokenErrorCode } from './token/error.js';
 export { TokenError } from './token/error.js';

@@ -5,6 +5,8 @@ import type { DecisionEvent } from './decision-event.js';
 import type { SMARTConfig } from './config.js';
 import { ConfigError } from './errors.js';
 import { isInteraction } from './fhir/interactions.js';
+import type { TokenSettings } from './token/settings.js';
+import { readSettings } from './token/settings.js';
 
 /** When a resource belongs to an identity that is neither an admin nor a system. All members are optional. */
 export interface MembershipOptions {
@@ -82,6 +84,11 @@ export interface SMARTHandlerOptions {
   readonly decodeScopeSlash?: boolean;
   /** Search parameters of this server beyond the official ones, for the query gate. Default none. */
   readonly customSearchParameters?: readonly string[];
+  /**
+   * How access tokens are verified: algorithms and types, clock tolerance, limits, caches (a shared one for introspection
+   * among them), clock and `fetch`. For every tenant alike.
+   */
+  readonly token?: TokenSettings;
   /** Receives every decision, for logs, audit and metrics. What it throws is dropped; it changes no outcome. */
   readonly onDecision?: (event: DecisionEvent) => void;
   /** Several issuers or tenants: the configuration for a request, or undefined to refuse it. */
@@ -124,6 +131,7 @@ export function policyOptions(options: SMARTHandlerOptions): PolicyOptions {
       throw new ConfigError(`options.${name}`, 'must be a function');
     }
   }
+  if (options.token !== undefined) checkToken(options.token);
   texts(sharedTypes, 'options.membership.sharedTypes');
   texts(options.customSearchParameters ?? [], 'options.customSearchParameters');
   adminRules.forEach(checkAdminRule);
@@ -137,6 +145,43 @@ export function policyOptions(options: SMARTHandlerOptions): PolicyOptions {
     patientExport: options.patientExport ?? false,
     refuseWritesWithoutStored: options.writesWithoutLookup === 'deny',
   };
+}
+
+const TOKEN_KEYS = {
+  token: [
+    'algorithms',
+    'acceptedTypes',
+    'clockToleranceSeconds',
+    'maxTokenLength',
+    'jwks',
+    'cache',
+    'introspection',
+    'now',
+    'fetch',
+    'onEvent',
+  ],
+  jwks: ['timeoutMs', 'maxAgeMs', 'maxStaleMs', 'cooldownMs', 'burst', 'maxBytes', 'maxKeys'],
+  cache: ['maxEntries', 'maxChars'],
+  introspection: ['maxBytes', 'cacheMaxAgeMs', 'cacheSize', 'cache', 'cacheTimeoutMs'],
+} as const satisfies {
+  readonly token: readonly (keyof TokenSettings)[];
+  readonly jwks: readonly (keyof NonNullable<TokenSettings['jwks']>)[];
+  readonly cache: readonly (keyof NonNullable<TokenSettings['cache']>)[];
+  readonly introspection: readonly (keyof NonNullable<TokenSettings['introspection']>)[];
+};
+
+/** A misspelt limit would leave the default in force without a word. */
+function checkToken(settings: TokenSettings): void {
+  const known = (value: unknown, names: readonly string[], key: string): void => {
+    if (!isPlainObject(value)) throw new ConfigError(key, 'must be an object');
+    const unknown = Object.keys(value as object).find((name) => !names.includes(name));
+    if (unknown !== undefined) throw new ConfigError(`${key}.${unknown}`, 'is no setting');
+  };
+  known(settings, TOKEN_KEYS.token, 'options.token');
+  for (const part of ['jwks', 'cache', 'introspection'] as const) {
+    if (settings[part] !== undefined) known(settings[part], TOKEN_KEYS[part], `options.token.${part}`);
+  }
+  readSettings(settings, 'options.token.');
 }
 
 function checkAdminRule(rule: AdminRule, index: number): void {

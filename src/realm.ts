@@ -4,7 +4,7 @@ import { checkApiUrl, checkConfig } from './config.js';
 import { ConfigError } from './errors.js';
 import { normalizeBaseUrl } from './identity/fhir-url.js';
 import type { SMARTHandlerOptions, Tenant, TenantRequest } from './options.js';
-import type { TokenVerifier } from './token/verifier.js';
+import type { TokenSettings, TokenVerifier } from './token/verifier.js';
 import { createTokenVerifier } from './token/verifier.js';
 
 /** A configuration made ready to serve: what a request is judged with. */
@@ -14,14 +14,21 @@ export class Realm {
   /** Normalised base URL. */
   readonly base: string;
   readonly policy: AccessPolicy;
+  readonly #token: TokenSettings;
   #verifier: TokenVerifier | undefined;
 
-  constructor(config: SMARTConfig, apiUrl: string, policy: Omit<AccessPolicy, 'scopeRule'>) {
+  constructor(
+    config: SMARTConfig,
+    apiUrl: string,
+    policy: Omit<AccessPolicy, 'scopeRule'>,
+    token: TokenSettings | undefined,
+  ) {
     checkConfig(config);
     this.base = checkApiUrl(apiUrl);
     this.config = config;
     this.apiUrl = apiUrl;
     this.policy = { ...policy, scopeRule: config.scopeRule };
+    this.#token = token ?? {};
   }
 
   /** Made at first use: a handler that never verifies needs no endpoint. @throws ConfigError that names both keys. */
@@ -30,13 +37,15 @@ export class Realm {
     if (!jwksEndpoint && !tokenIntrospection) {
       throw new ConfigError('jwksEndpoint', 'this or tokenIntrospection has to be set to verify access tokens');
     }
+    const { introspection, ...settings } = this.#token;
     this.#verifier ??= createTokenVerifier({
+      ...settings,
       issuer: expectedIssValue,
       audience: expectedAudValue,
       scopeClaim: scopeKey,
       ...(jwksEndpoint && { jwksEndpoint }),
       ...(jwksHeaders && { jwksHeaders }),
-      ...(tokenIntrospection && { introspection: tokenIntrospection }),
+      ...(tokenIntrospection && { introspection: { ...tokenIntrospection, ...introspection } }),
     });
     return this.#verifier;
   }
@@ -47,12 +56,18 @@ export class Realms {
   readonly #main: Realm;
   readonly #tenantOf: SMARTHandlerOptions['tenantOf'];
   readonly #policy: Omit<AccessPolicy, 'scopeRule'>;
+  readonly #token: TokenSettings | undefined;
   /** By configuration object, so that a tenant keeps its keys and caches between requests. */
   readonly #realms = new WeakMap<SMARTConfig, Realm>();
 
-  constructor(main: Realm, policy: Omit<AccessPolicy, 'scopeRule'>, tenantOf: SMARTHandlerOptions['tenantOf']) {
+  constructor(
+    main: Realm,
+    policy: Omit<AccessPolicy, 'scopeRule'>,
+    { tenantOf, token }: Pick<SMARTHandlerOptions, 'tenantOf' | 'token'>,
+  ) {
     this.#main = main;
     this.#policy = policy;
+    this.#token = token;
     this.#tenantOf = tenantOf;
   }
 
@@ -83,7 +98,7 @@ export class Realms {
   #realmOf({ config, apiUrl }: Tenant): Realm {
     const known = this.#realms.get(config);
     if (known && known.apiUrl === apiUrl) return known;
-    const realm = new Realm(config, apiUrl, this.#policy);
+    const realm = new Realm(config, apiUrl, this.#policy, this.#token);
     this.#realms.set(config, realm);
     return realm;
   }

@@ -24,6 +24,15 @@ export type TokenEvent =
       readonly reason: ReadFailure | 'not-an-object';
       readonly status?: number;
     }
+  /**
+   * The shared cache of introspection answers did not serve: the server was asked instead, or its answer not shared. `foreign`: an
+   * entry that no process with these credentials has written, or not for this token.
+   */
+  | {
+      readonly type: 'introspection.cache-failed';
+      readonly action: 'get' | 'set';
+      readonly reason: 'timeout' | 'error' | 'foreign';
+    }
   /** A defect of this library or of an injected `fetch` or `now`: the token was denied. `stack` has no message, only places. */
   | { readonly type: 'internal'; readonly name: string; readonly stack: readonly string[] };
 

@@ -12,7 +12,9 @@ import { readOptions, type CheckedOptions, type TokenVerifierOptions } from './o
 
 export { TokenError, type TokenErrorCode } from './error.js';
 export type { TokenEvent, TokenEventListener } from './event.js';
-export type { IntrospectionVerifierOptions, JwksOptions, ProofCacheOptions, TokenVerifierOptions } from './options.js';
+export type { AnswerStore } from './answer-store.js';
+export type { IntrospectionVerifierOptions, TokenVerifierOptions } from './options.js';
+export type { IntrospectionSettings, JwksOptions, ProofCacheOptions, TokenSettings } from './settings.js';
 
 /** An access token that was proved, and holds here and now. */
 export interface VerifiedToken {
