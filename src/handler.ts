@@ -18,13 +18,14 @@ import { deny } from './access/decision.js';
 import { explainDecision } from './access/explain.js';
 import { decideExport } from './access/export.js';
 import type { Grant } from './access/grant.js';
-import { decideJob } from './access/job.js';
+import { decideJob, ownerOf } from './access/job.js';
 import { Judge, idOf, seen, typeOf } from './access/judge.js';
 import { decideOperation } from './access/operation.js';
 import { gateQuery } from './access/query/gate.js';
 import type { FilteredBundle } from './access/read-filter.js';
 import { filterBundle, isBundle } from './access/read-filter.js';
 import { searchFilters } from './access/search-filter.js';
+import { searchNarrowings } from './access/search-narrowing.js';
 import type { KnownCaller } from './callers.js';
 import { Callers, deniedByToken, identifyForAll, identifyForRequest } from './callers.js';
 import type { SMARTConfig } from './config.js';
@@ -40,7 +41,15 @@ import { readIdentity } from './identity/identity.js';
 import type { SMARTHandlerOptions } from './options.js';
 import { policyOptions } from './options.js';
 import { Realm, Realms } from './realm.js';
-import type { AccessRequest, AuthenticateRequest, FilterBundleRequest, SearchAuthorization } from './requests.js';
+import type {
+  AccessRequest,
+  AuthenticateRequest,
+  ExportAuthorization,
+  ExportRequest,
+  FilterBundleRequest,
+  SearchAuthorization,
+  WholeTypeRequest,
+} from './requests.js';
 import { ScopeParser } from './scope/list.js';
 import type { Interaction } from './scope/rule.js';
 
@@ -156,6 +165,36 @@ export class SMARTHandler implements Authorization {
   }
 
   /**
+   * Whether the caller's grants open every resource of a type for an interaction: then nothing is left to filter, so that
+   * bytes, counts and texts may pass that nobody could judge. False for an identity that is none. It is a part of other
+   * questions, so no listener hears of it.
+   *
+   * @param request.resourceType `Resource` for all types.
+   */
+  async opensWholeType(request: WholeTypeRequest): Promise<boolean> {
+    try {
+      const identity = readIdentity(request.userIdentity);
+      const found = this.#callers.carried(request, identity, identity.scopes);
+      if ('decision' in found) return false;
+      return new Judge(found.caller, [request.operation], found.realm.policy).opensAll(request.resourceType);
+    } catch (error) {
+      deniedInside(error);
+      return false;
+    }
+  }
+
+  /**
+   * Judges a bulk data request: the types that it may write out, and the owner by whom isAccessBulkDataJobAllowed knows
+   * the job again. Granular scopes carry no export. Never throws for a denial.
+   */
+  async authorizeExport(request: ExportRequest): Promise<ExportAuthorization> {
+    const { bulkDataAuth } = request;
+    const answer = this.#export(request);
+    this.#report('authorizeExport', { operation: bulkDataAuth.operation }, answer.decision);
+    return answer;
+  }
+
+  /**
    * Filters a Bundle of resources to the entries that an interaction may show to the caller: `search-type` for a
    * searchset, `read` for what `$everything` gathers. The Bundle that comes in is not changed. @throws UnauthorizedError
    */
@@ -244,15 +283,13 @@ export class SMARTHandler implements Authorization {
       const found = this.#callers.carried(request, identity, identity.scopes);
       if ('decision' in found) return this.#refuse('getAllowedResourceTypesForOperation', request, found);
       const { caller, realm } = found;
-      const known = resourceTypes(realm.policy.version);
       const bulkDataAuth = this.#verifiedFor.get(request.userIdentity)?.bulkDataAuth;
       const grants = bulkDataAuth
         ? decideExport(caller, bulkDataAuth, realm.policy).usable
         : new Judge(caller, [request.operation], realm.policy).grantsForAnyType();
       // Outside a search nobody filters by the granular part afterwards: an export asks here what it may write out.
       const whole = isResultList(request.operation) ? grants : grants.filter(({ scope }) => scope.clauses.length === 0);
-      if (whole.some(({ scope }) => scope.type === '*')) return [...known];
-      return [...new Set(whole.map(({ scope }) => scope.type))].filter((type) => known.has(type));
+      return typesOf(whole, realm);
     });
   }
 
@@ -297,6 +334,24 @@ export class SMARTHandler implements Authorization {
     return decide(caller, question, realm.policy);
   }
 
+  #export({ userIdentity, bulkDataAuth, types, ...request }: ExportRequest): ExportAuthorization {
+    try {
+      const identity = readIdentity(userIdentity);
+      const found = this.#callers.carried(request, identity, identity.scopes);
+      if ('decision' in found) return { decision: found, types: [], owner: undefined };
+      const { caller, realm } = found;
+      const { operation, exportType } = bulkDataAuth;
+      const { decision, usable } = decideExport(caller, { operation, exportType, types }, realm.policy);
+      if (decision.decision === 'deny') return { decision, types: [], owner: undefined };
+      const owner = ownerOf(identity, this.#realms.several);
+      if (owner === undefined) return { decision: deny({ code: 'identity-malformed' }), types: [], owner };
+      const granted = typesOf(usable, realm);
+      return { decision, types: types ? granted.filter((type) => types.includes(type)) : granted, owner };
+    } catch (error) {
+      return { decision: deniedInside(error), types: [], owner: undefined };
+    }
+  }
+
   async #search(request: AccessRequest): Promise<SearchAuthorization> {
     try {
       return await this.#judgeSearch(request);
@@ -321,7 +376,8 @@ export class SMARTHandler implements Authorization {
     if (first) return refusedSearch(deny(first, ...rest));
     const removed = verdict.removed.map(({ name }) => name);
     const filters = this.#filters(found, operation, resourceType, found.identity);
-    return { decision, parameters: verdict.parameters, removed, filters };
+    const narrowings = searchNarrowings(judge.grantsFor(resourceType), resourceType, realm.policy);
+    return { decision, parameters: verdict.parameters, removed, filters, narrowings };
   }
 
   #filterBundle(
@@ -522,7 +578,14 @@ function deniedInside(error: unknown): DenyDecision {
 }
 
 function refusedSearch(decision: Decision): SearchAuthorization {
-  return { decision, parameters: [], removed: [], filters: [] };
+  return { decision, parameters: [], removed: [], filters: [], narrowings: [] };
+}
+
+/** The resource types of grants; all known types for a grant for all. */
+function typesOf(grants: readonly Grant[], { policy }: Realm): string[] {
+  const known = resourceTypes(policy.version);
+  if (grants.some(({ scope }) => scope.type === '*')) return [...known];
+  return [...new Set(grants.map(({ scope }) => scope.type))].filter((type) => known.has(type));
 }
 
 function withType(resourceType: string | undefined): { resourceType?: string } {

@@ -1,5 +1,6 @@
 import type { BulkDataAuth, KeyValueMap, RequestContext, SearchFilter } from 'fhir-works-on-aws-interface';
 import type { Decision } from './access/decision.js';
+import type { SearchNarrowing } from './access/search-narrowing.js';
 import type { Interaction } from './scope/rule.js';
 
 /** One request to be judged, with an access token or with an identity that verifyAccessToken returned. */
@@ -42,6 +43,34 @@ export interface FilterBundleRequest {
   readonly requestContext?: RequestContext;
 }
 
+/** A resource type and an interaction, to be asked about as a whole. */
+export interface WholeTypeRequest {
+  readonly operation: Interaction;
+  readonly resourceType: string;
+  readonly userIdentity: KeyValueMap;
+  readonly fhirServiceBaseUrl?: string;
+  readonly requestContext?: RequestContext;
+}
+
+/** A bulk data request: a start, a question about the job, or its end. */
+export interface ExportRequest {
+  readonly userIdentity: KeyValueMap;
+  readonly bulkDataAuth: BulkDataAuth;
+  /** The types that are asked for (`_type`): each has to be granted. Absent for all that may be exported. */
+  readonly types?: readonly string[];
+  readonly fhirServiceBaseUrl?: string;
+  readonly requestContext?: RequestContext;
+}
+
+/** The answer to authorizeExport. */
+export interface ExportAuthorization {
+  readonly decision: Decision;
+  /** The types that may be written out. Empty for a denial. */
+  readonly types: readonly string[];
+  /** Who owns the job, as isAccessBulkDataJobAllowed takes it for `jobOwnerId`. Undefined for a denial. */
+  readonly owner: string | undefined;
+}
+
 /** The answer to authorizeSearch. */
 export interface SearchAuthorization {
   readonly decision: Decision;
@@ -51,4 +80,9 @@ export interface SearchAuthorization {
   readonly removed: readonly string[];
   /** The filters by identity, as getSearchFilterBasedOnIdentity gives them. Empty for a denial. */
   readonly filters: readonly SearchFilter[];
+  /**
+   * Parameters of which a server that knows them may be given one in addition, so that it finds less of what would be
+   * filtered out. Empty where grants reach beyond the identity's own resources, and for a denial.
+   */
+  readonly narrowings: readonly SearchNarrowing[];
 }

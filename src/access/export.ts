@@ -14,13 +14,15 @@ export interface ExportDecision {
 export interface ExportRequest {
   readonly operation: string;
   readonly exportType?: string | undefined;
+  /** The resource types that are asked for (`_type`): each has to be granted. Undefined for all that may be exported. */
+  readonly types?: readonly string[] | undefined;
 }
 
 /**
  * Judges a Bulk Data request (Bulk Data Access IG 2, Authorization): only grants that may read, at the system level, or
  * at the user level where the configuration lets trusted users export.
  *
- * - system export: a grant for all types, since it exports all types.
+ * - system export: a grant for all types, since it exports all types; one for each type where the request lists them.
  * - Group export: grants for Group and for Patient at least; what is exported is bounded by the types granted.
  * - Patient export, where the policy knows it: a grant for Patient; bounded by the types granted.
  * - status and cancel: any grant that may export; whose job it is, is judged by its owner.
@@ -42,9 +44,13 @@ export function decideExport(caller: Caller, request: ExportRequest, policy: Acc
   const [first] = usable;
   if (!first)
     return refuse({ code: 'scope-not-for-export', name: request.exportType ?? request.operation }, ...ungranted);
-  const carrier = usable.find((grant) => grant.subject === undefined || mayExportAs(grant, policy));
+  const carrier = usable.find((grant) => carries(grant, policy));
   if (!carrier) return refuse({ code: 'bulk-user-not-allowed', scope: first.scope.text });
   return { decision: allow('scope-covers', carrier), usable };
+}
+
+function carries(grant: Grant, policy: AccessPolicy): boolean {
+  return grant.subject === undefined || mayExportAs(grant, policy);
 }
 
 function mayExport(
@@ -63,9 +69,22 @@ function mayExportAs({ subject }: Grant, policy: AccessPolicy): boolean {
   return subject !== undefined && subject.local && policy.bulkDataTypes.includes(subject.resourceType);
 }
 
-function startable(grants: readonly Grant[], { exportType }: ExportRequest, policy: AccessPolicy): readonly Grant[] {
-  const covers = (type: string): boolean => grants.some(({ scope }) => scope.type === '*' || scope.type === type);
-  if (exportType === 'system') return grants.filter((grant) => grant.scope.type === '*');
+function startable(
+  grants: readonly Grant[],
+  { exportType, types }: ExportRequest,
+  policy: AccessPolicy,
+): readonly Grant[] {
+  const opens =
+    (type: string) =>
+    ({ scope }: Grant): boolean =>
+      scope.type === '*' || scope.type === type;
+  const covers = (type: string): boolean => grants.some(opens(type));
+  if (types && !types.every((type) => grants.some((grant) => carries(grant, policy) && opens(type)(grant)))) return [];
+  if (exportType === 'system') {
+    return types
+      ? grants.filter((grant) => carries(grant, policy) && types.some((type) => opens(type)(grant)))
+      : grants.filter(({ scope }) => scope.type === '*');
+  }
   if (exportType === 'group') return covers('Group') && covers('Patient') ? grants : [];
   return exportType === 'patient' && policy.patientExport && covers('Patient') ? grants : [];
 }

@@ -12,9 +12,17 @@ export function decideJob(
   jobOwnerId: unknown,
   qualified: boolean,
 ): Decision {
-  const owner = qualified ? qualifiedOwner(caller) : caller.subject;
+  const owner = ownerOf(caller, qualified);
   if (owner === undefined) return deny({ code: 'identity-malformed', name: qualified ? 'iss' : 'sub' });
   return owner === jobOwnerId ? allow('job-owner') : deny({ code: 'job-owner-mismatch' });
+}
+
+/** The owner by which a job of the caller's is known; undefined for a caller that nobody could tell from another. */
+export function ownerOf(
+  caller: { readonly subject: string | undefined; readonly issuer: string | undefined },
+  qualified: boolean,
+): string | undefined {
+  return qualified ? qualifiedOwner(caller) : caller.subject;
 }
 
 /** The owner of a job on a server with several issuers: the issuer and the subject, which no other issuer can forge. */

@@ -87,7 +87,8 @@ export class Judge {
 
   /** Whether every resource of a type is covered: by a system or an admin, without a constraint or a narrowing. */
   opensAll(resourceType: string): boolean {
-    if (this.#policy.narrow || this.#policy.membership.contained === 'refuse') return false;
+    if (this.#policy.narrow) return false;
+    if (this.#policy.membership.contained === 'refuse' && !CONTAINS_NOTHING.has(resourceType)) return false;
     return this.#candidatesFor(resourceType).some(
       ({ reach, constraints, encounter }) =>
         constraints.length === 0 && encounter === undefined && typeof reach.unseen(undefined) === 'object',
@@ -303,6 +304,9 @@ export class Judge {
     return { code: permitted ? 'scope-rule-excludes' : 'scope-lacks-interaction' };
   }
 }
+
+/** Resources that are no DomainResource (FHIR R4, 2.26) have no `contained`. */
+const CONTAINS_NOTHING: ReadonlySet<string> = new Set(['Binary', 'Bundle', 'Parameters']);
 
 /** Whether a permission means an interaction by itself, before this server's ScopeRule. */
 function permits(permission: Permission, interaction: Interaction): boolean {

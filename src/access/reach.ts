@@ -96,7 +96,8 @@ export function reachOf(
 
 const NOWHERE: ReferenceNode = { references: [], children: [] };
 
-function memberPlan(
+/** The elements by which a resource of a type is the identity's; undefined if there are none. */
+export function memberPlan(
   { membership, version }: AccessPolicy,
   type: string,
   subject: Subject,

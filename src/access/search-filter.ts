@@ -42,7 +42,7 @@ export function searchFilters(
 }
 
 /** Whether resources can be covered that do not refer to the identity: these no filter by references may hide. */
-function opensBeyondReferences(
+export function opensBeyondReferences(
   resourceType: string | undefined,
   { membership: { sharedTypes }, adminRules }: Pick<AccessPolicy, 'membership' | 'adminRules'>,
 ): boolean {

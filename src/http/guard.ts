@@ -19,6 +19,8 @@ import { unjudged } from './judge-response.js';
 import { acceptsJson, bodyKind, isJsonMedia } from './media.js';
 import type { Answer } from './outcome.js';
 import { malformedAnswer, refusal } from './outcome.js';
+import type { NarrowSearchOptions } from './narrow-search.js';
+import { checkNarrowSearch } from './narrow-search.js';
 import type { RawRequest } from './parse.js';
 import { parseFhirRequest } from './parse.js';
 import { canonicalForm, canonicalUrl, isPostedSearch } from './print.js';
@@ -43,6 +45,11 @@ export interface GuardOptions {
    * whom may not delete every resource of the type, and updates follow the handler's `writesWithoutLookup`.
    */
   readonly lookup?: ResourceLookup;
+  /**
+   * Let the server search only what the caller may see, where it knows a parameter for that, so that pages are not
+   * emptied by filtering. Default: searches run as they were asked, and what is found is filtered.
+   */
+  readonly narrowSearch?: NarrowSearchOptions;
   /** Tell clients why they are refused. For development only: it tells attackers, too. Default false. */
   readonly explain?: boolean;
   /** The largest body of a request, in bytes. Default 5 MiB, from 1 KiB to 256 MiB. */
@@ -147,7 +154,8 @@ function settingsOf(options: GuardOptions): GuardSettings {
   if (lookup !== undefined && typeof lookup !== 'function') throw new ConfigError('lookup', 'must be a function');
   const version = checkFhirVersion(options.fhirVersion);
   const realm = options.realm ?? baseUrl;
-  return { baseUrl, basePath, version, realm, hideForbidden, explain, maxBodyBytes, lookup };
+  const narrowSearch = options.narrowSearch && checkNarrowSearch(options.narrowSearch);
+  return { baseUrl, basePath, version, realm, hideForbidden, explain, maxBodyBytes, lookup, narrowSearch };
 }
 
 async function judge(

@@ -7,6 +7,7 @@ import type { Asking } from './asking.js';
 import { opensAll } from './asking.js';
 import type { Judged, Received } from './judge-response.js';
 import { judgeList, judgeOperation, judgeRead, judgeWritten } from './judge-response.js';
+import { narrowingOf } from './narrow-search.js';
 import type { Answer } from './outcome.js';
 import { refusal } from './outcome.js';
 import { refuse } from './refuse.js';
@@ -82,9 +83,10 @@ async function judgeSearch(asking: Asking, request: InteractionRequest): Promise
   const form = request.parameters.filter(([name]) => FORM.has(name));
   const asked = request.parameters.filter(([name]) => !FORM.has(name));
   const question = { ...questionOf(request), query: asked };
-  const { decision, parameters } = await asking.handler.authorizeSearch({ ...asking.about, ...question });
-  if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
-  const execute = { ...request, parameters: [...parameters, ...withoutFormat(form)] };
+  const search = await asking.handler.authorizeSearch({ ...asking.about, ...question });
+  if (search.decision.decision === 'deny') return { refused: refuse(asking, request, search.decision) };
+  const narrowing = narrowingOf(asking.settings.narrowSearch, request, search);
+  const execute = { ...request, parameters: [...search.parameters, ...narrowing, ...withoutFormat(form)] };
   return { request: execute, content: NOTHING, respond: (received) => judgeList(asking, execute, received) };
 }
 

@@ -1,6 +1,7 @@
 import omit from 'lodash/omit.js';
 import { typeOf } from '../access/judge.js';
 import { deny } from '../access/decision.js';
+import { linkedEntries } from '../access/query/linked.js';
 import type { Interaction } from '../scope/rule.js';
 import { FULL_RULE } from '../scope/rule.js';
 import type { Asking } from './asking.js';
@@ -155,6 +156,7 @@ async function filter(
   );
   const { total } = bundle as Json;
   const entries = filtered.bundle['entry'] as readonly unknown[];
+  if (filtered.dropped > 0 && operation.startsWith('search-')) kept['entry'] = linkedEntries(entries);
   // The gate leaves a count alone to those alone who may see all that is counted.
   if (asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0) {
     return { ...kept, ...(total !== undefined && { total }) };

@@ -109,6 +109,25 @@ describe('a guard', () => {
     expect(bodyOf(await answer('/Observation', system, bundle))).to.include({ total: 40 });
   });
 
+  it('R8: an include goes with the match that brought it', async () => {
+    const practitioner = (id: string): Json => ({ resourceType: 'Practitioner', id });
+    const performed = (owner: string, by: string): Json => ({
+      ...observation(`of-${owner}`, owner),
+      performer: [{ reference: `Practitioner/${by}` }],
+    });
+    const token = await issuer.token('patient/Observation.rs system/Practitioner.rs', {
+      launch_response_patient: 'alice',
+    });
+    const entry = [
+      { resource: performed('alice', 'dr1'), search: { mode: 'match' } },
+      { resource: performed('bob', 'dr2'), search: { mode: 'match' } },
+      ...['dr1', 'dr2'].map((id) => ({ resource: practitioner(id), search: { mode: 'include' } })),
+    ];
+    const bundle = { resourceType: 'Bundle', type: 'searchset', entry };
+    const judged = await answer('/Observation?_include=Observation:performer', token, bundle);
+    expect(bodyOf(judged)['entry']).to.deep.equal([entry[0], entry[2]]);
+  });
+
   it('a count stays for whom may see all that is counted, and is not asked for others', async () => {
     const bundle = { resourceType: 'Bundle', type: 'searchset', total: 40 };
     expect(bodyOf(await answer('/Observation?_summary=count', system, bundle))).to.include({ total: 40 });
