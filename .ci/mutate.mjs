@@ -1,4 +1,5 @@
 // Mutation testing of one room on its own tests: node .ci/mutate.mjs scope|identity|access|token
+// Of single files, on the tests that follow or on all of the room: node .ci/mutate.mjs access walk.ts test/access/walk.test.ts
 // Stryker 10 wants Node 22 and mocha 11: both are installed beside the project, in .cache/mutation, at the first run.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -22,8 +23,11 @@ const TESTS = {
     'test/recorded/replay.test.ts',
   ],
 };
+const named = process.argv.slice(3);
+const tests = named.filter((each) => each.endsWith('.test.ts'));
+const files = named.filter((each) => !each.endsWith('.test.ts'));
 if (!(room in TESTS)) {
-  console.error(`usage: node .ci/mutate.mjs ${Object.keys(TESTS).join('|')}`);
+  console.error(`usage: node .ci/mutate.mjs ${Object.keys(TESTS).join('|')} [FILE.ts…] [TEST.test.ts…]`);
   process.exit(2);
 }
 
@@ -62,13 +66,17 @@ const options = {
   testRunner: 'mocha',
   plugins: [join(tools, 'node_modules/@stryker-mutator/mocha-runner/dist/src/index.js')],
   // Types only, and read as text by a test.
-  mutate: [`src/${room}/**/*.ts`, '!src/**/*.d.ts', '!src/access/reason.ts'],
+  mutate: [
+    ...(files.length > 0 ? files : ['**/*.ts']).map((each) => `src/${room}/${each}`),
+    '!src/**/*.d.ts',
+    '!src/access/reason.ts',
+  ],
   // Instrumented code is slow: what compares times is left out.
-  mochaOptions: { spec: TESTS[room], grep: '^(?!.*hole-27a)' },
+  mochaOptions: { spec: tests.length > 0 ? tests : TESTS[room], grep: '^(?!.*hole-27a)' },
   testRunnerNodeArgs: ['--import', 'tsx'],
   coverageAnalysis: 'perTest',
   ignoreStatic: true,
-  concurrency: 2,
+  concurrency: files.length > 0 ? 1 : 2,
   timeoutMS: 20_000,
   reporters: ['clear-text', 'progress'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },

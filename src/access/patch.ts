@@ -41,11 +41,16 @@ function applyJsonPatch(target: unknown, patch: readonly unknown[]): unknown {
 }
 
 function isOperation(value: unknown): value is { path: string; from: string } {
-  if (typeof value !== 'object' || value === null) return false;
-  const { op, path, from, value: added } = value as Readonly<Record<string, unknown>>;
-  if (!OPERATIONS.has(op) || typeof path !== 'string' || UNSAFE.test(path)) return false;
-  if ((op === 'move' || op === 'copy') && (typeof from !== 'string' || UNSAFE.test(from))) return false;
+  // What is no object has none of these.
+  const { op, path, from, value: added } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (!OPERATIONS.has(op) || !isPointer(path)) return false;
+  if ((op === 'move' || op === 'copy') && !isPointer(from)) return false;
   return !hasUnsafeName(added, 0);
+}
+
+/** RFC 6901, 3: empty, or beginning with a slash. What a server makes of another text, nobody can tell. */
+function isPointer(path: unknown): boolean {
+  return typeof path === 'string' && (path === '' || path.startsWith('/')) && !UNSAFE.test(path);
 }
 
 function hasUnsafeName(value: unknown, depth: number): boolean {

@@ -49,7 +49,7 @@ export function refersTo(reference: string, subject: Subject): boolean {
   if (reference === subject.relative) return subject.local;
   if (subject.absolute.includes(reference)) return true;
   // The common case ends here: the reference names somebody else.
-  const at = reference.length > 4096 ? -1 : reference.lastIndexOf(subject.relative);
+  const at = reference.lastIndexOf(subject.relative);
   if (at === -1) return false;
   const version = reference.slice(at + subject.relative.length);
   if (version !== '' && !/^\/_history\/[A-Za-z0-9\-.]{1,64}$/.test(version)) return false;

@@ -1,0 +1,151 @@
+import { expect } from 'chai';
+import { applyResourcePatch } from '../../src/access/patch.js';
+
+const STORED = {
+  resourceType: 'Observation',
+  id: 'o1',
+  status: 'final',
+  subject: { reference: 'Patient/p1' },
+  performer: [{ reference: 'Practitioner/d1' }, { reference: 'Practitioner/d2' }],
+};
+const json = (text: string): unknown => JSON.parse(text);
+const replace = { op: 'replace', path: '/status', value: 'amended' };
+
+/** An object within an object, so many in all. */
+function nested(objects: number): unknown {
+  let value: unknown = {};
+  for (let at = 1; at < objects; at += 1) value = { x: value };
+  return value;
+}
+
+describe('access/patch: what a patch leaves', () => {
+  const cases: readonly [name: string, patch: unknown, result: unknown][] = [
+    ['replaces an element', [replace], { ...STORED, status: 'amended' }],
+    ['adds one', [{ op: 'add', path: '/note', value: [{ text: 'x' }] }], { ...STORED, note: [{ text: 'x' }] }],
+    [
+      'takes one out of a list',
+      [{ op: 'remove', path: '/performer/0' }],
+      { ...STORED, performer: [STORED.performer[1]] },
+    ],
+    [
+      'copies one over another',
+      [{ op: 'copy', from: '/performer/0', path: '/subject' }],
+      { ...STORED, subject: STORED.performer[0] },
+    ],
+    [
+      'moves one over another',
+      [{ op: 'move', from: '/performer/1', path: '/subject' }],
+      { ...STORED, subject: STORED.performer[1], performer: [STORED.performer[0]] },
+    ],
+    [
+      'tests before it changes',
+      [{ op: 'test', path: '/status', value: 'final' }, replace],
+      { ...STORED, status: 'amended' },
+    ],
+    ['does nothing', [], STORED],
+    [
+      'replaces the whole resource',
+      [{ op: 'replace', path: '', value: { resourceType: 'Patient' } }],
+      { resourceType: 'Patient' },
+    ],
+    ['copies an element over the whole', [{ op: 'copy', from: '/subject', path: '' }], STORED.subject],
+    ['carries a member that is none of its own', [{ ...replace, from: '/nowhere' }], { ...STORED, status: 'amended' }],
+    ['sets null', [{ op: 'replace', path: '/status', value: null }], { ...STORED, status: null }],
+    ['is as long as it may be', Array.from({ length: 1000 }, () => replace), { ...STORED, status: 'amended' }],
+    ['is as deep as it may be', [{ op: 'add', path: '/x', value: nested(101) }], { ...STORED, x: nested(101) }],
+    ['merges', { status: 'amended' }, { ...STORED, status: 'amended' }],
+    ['merges below', { subject: { display: 'x' } }, { ...STORED, subject: { ...STORED.subject, display: 'x' } }],
+    ['merges a list as a whole', { performer: [] }, { ...STORED, performer: [] }],
+    ['merges nothing', {}, STORED],
+    ['merges as deep as it may', { x: nested(100) }, { ...STORED, x: nested(100) }],
+  ];
+  for (const [name, patch, result] of cases) {
+    it(name, () => {
+      const before = structuredClone(STORED);
+      expect(applyResourcePatch(STORED, patch)).to.deep.equal(result);
+      expect(STORED, 'the stored resource').to.deep.equal(before);
+    });
+  }
+
+  it('merges null as a removal', () => {
+    const { subject, ...rest } = STORED;
+    expect(applyResourcePatch(STORED, { subject: null })).to.deep.equal(rest);
+    expect(subject.reference).to.equal('Patient/p1');
+  });
+
+  it('keeps no part of the patch', () => {
+    const value = { reference: 'Patient/p1' };
+    const result = applyResourcePatch(STORED, { subject: value }) as typeof STORED;
+    value.reference = 'Patient/p2';
+    expect(result.subject.reference).to.equal('Patient/p1');
+  });
+});
+
+describe('access/patch: what cannot be applied', () => {
+  const cases: readonly [name: string, patch: unknown][] = [
+    ['no patch', undefined],
+    ['null', null],
+    ['a text', 'text'],
+    ['a number', 5],
+    ['an operation that is null', [null]],
+    ['an operation that is a text', ['replace']],
+    ['an operation that is not there', [undefined]],
+    ['an operation without a name', [{ path: '/status', value: 'x' }]],
+    ['an unknown operation', [{ op: 'eval', path: '/status' }]],
+    ['an unknown operation among others', [replace, { op: 'eval', path: '/status' }]],
+    ['no path', [{ op: 'replace', value: 'x' }]],
+    ['a path that is no text, and would become one', [{ op: 'replace', path: ['/status'], value: 'x' }]],
+    ['a path that is no pointer', [{ op: 'add', path: 'subject', value: { reference: 'Patient/p2' } }]],
+    ['a pointer as the fragment of a URI', [{ op: 'add', path: '#/subject', value: 'x' }]],
+    ['a path to nothing', [{ op: 'replace', path: '/nowhere/at/all', value: 1 }]],
+    ['a path to nothing, after one that is there', [replace, { op: 'remove', path: '/nowhere' }]],
+    ['a test that fails, among others that do not', [replace, { op: 'test', path: '/id', value: 'x' }]],
+    ['the removal of the whole', [{ op: 'remove', path: '' }]],
+    ['a move from nowhere', [{ op: 'move', path: '/subject' }]],
+    ['a copy from nothing', [{ op: 'copy', from: '/nowhere', path: '/subject' }]],
+    [
+      'a copy whose source is no text, and would become one',
+      [{ op: 'copy', from: ['/performer/0'], path: '/subject' }],
+    ],
+    [
+      'a move whose source is no text, and would become one',
+      [{ op: 'move', from: ['/performer/0'], path: '/subject' }],
+    ],
+    ['a copy whose source is no pointer', [{ op: 'copy', from: 'subject', path: '/x' }]],
+    ['too many operations', Array.from({ length: 1001 }, () => replace)],
+    ['a value that is too deep', [{ op: 'add', path: '/x', value: nested(102) }]],
+    ['a merge that is too deep', { x: nested(101) }],
+    ['a function, which no JSON has', { status: () => 'x' }],
+    // Names that would reach a prototype.
+    ['a path by __proto__', [{ op: 'add', path: '/__proto__/subject', value: 1 }]],
+    ['a path to __proto__', [{ op: 'add', path: '/__proto__', value: { subject: 1 } }]],
+    ['a path by constructor', [{ op: 'add', path: '/code/constructor/x', value: 1 }]],
+    ['a path to prototype', [{ op: 'add', path: '/prototype', value: 1 }]],
+    ['a copy of a prototype', [{ op: 'copy', from: '/__proto__', path: '/x' }]],
+    ['a move of a constructor', [{ op: 'move', from: '/constructor', path: '/x' }]],
+    ['a value with __proto__', [{ op: 'add', path: '/code', value: json('{"__proto__":{"text":"x"}}') }]],
+    [
+      'a value with __proto__, after one without',
+      [replace, { op: 'add', path: '/x', value: json('[{"__proto__":1}]') }],
+    ],
+    ['a value with constructor in a list', [{ op: 'add', path: '/x', value: [{ constructor: 1 }] }]],
+    ['a merge with __proto__', json('{"__proto__":{"subject":null}}')],
+    ['a merge with __proto__ below', json('{"subject":{"__proto__":{"reference":"Patient/p1"}}}')],
+    ['a merge with prototype in a list', { performer: [{ prototype: {} }] }],
+  ];
+  for (const [name, patch] of cases) {
+    it(name, () => {
+      expect(applyResourcePatch(STORED, patch)).to.equal(undefined);
+      expect(Object.hasOwn(Object.prototype, 'subject') || Object.hasOwn(Object.prototype, 'x')).to.equal(false);
+    });
+  }
+
+  it('takes names for what they are: only whole ones are unsafe', () => {
+    const value = { constructors: 1, my__proto__: 2 };
+    expect(applyResourcePatch({}, [{ op: 'add', path: '/prototypes', value }])).to.deep.equal({ prototypes: value });
+  });
+
+  it('does not throw on a stored resource that cannot be copied', () => {
+    expect(applyResourcePatch({ resourceType: 'Observation', at: () => 1 }, [replace])).to.equal(undefined);
+  });
+});
