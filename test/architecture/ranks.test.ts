@@ -24,6 +24,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'callers.ts': 2.8,
   'handler.ts': 3,
   http: 3.1,
+  'config-file': 3.12,
   cli: 3.2,
   'index.ts': 4,
 };
