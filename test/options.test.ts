@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { createMemoryStore } from '../src/backend-services/state/memory-store.js';
 import { ConfigError } from '../src/errors.js';
 import type { SMARTConfig, SMARTHandlerOptions, TokenEvent, TokenSettings } from '../src/index.js';
 import { TokenError } from '../src/index.js';
@@ -91,6 +92,15 @@ describe('options.token: how a handler verifies tokens', () => {
       await outcomes({ introspection }, [token, token, token], introspecting());
       expect(issuer.count('/introspect'), JSON.stringify(introspection)).to.equal(requests);
     }
+  });
+
+  it('shares answers between handlers by a store', async () => {
+    const introspection = { cacheMaxAgeMs: 60_000, cache: createMemoryStore() };
+    const token = good();
+    for (const handlers of [1, 2, 3]) {
+      expect(await outcomes({ introspection }, [token], introspecting()), String(handlers)).to.deep.equal(['accepted']);
+    }
+    expect(issuer.count('/introspect')).to.equal(1);
   });
 
   it('holds for the tenants as well', async () => {

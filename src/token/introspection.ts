@@ -1,10 +1,12 @@
 import { LRUCache } from 'lru-cache';
+import type { AnswerStore } from './answer-store.js';
 import { fingerprint } from './bearer.js';
 import { readDate } from './claims.js';
 import { TokenError } from './error.js';
 import type { TokenEventListener } from './event.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
 import { readJson, type ReadFailure } from './read-json.js';
+import { SharedAnswers, type DatedAnswer } from './shared-answers.js';
 
 export interface IntrospectorOptions {
   readonly url: string;
@@ -15,27 +17,28 @@ export interface IntrospectorOptions {
   /** 0 keeps no answer. */
   readonly cacheMaxAgeMs: number;
   readonly cacheSize: number;
+  readonly cache: AnswerStore | undefined;
+  readonly cacheTimeoutMs: number;
   readonly fetch: typeof fetch;
   readonly now: () => number;
   readonly onEvent: TokenEventListener;
-}
-
-interface KeptAnswer {
-  readonly answer: JsonObject;
-  readonly until: number;
 }
 
 /** Asks the introspection server of RFC 7662 about tokens. */
 export class Introspector {
   readonly #options: IntrospectorOptions;
   readonly #authorization: string;
-  readonly #answers: LRUCache<string, KeptAnswer> | undefined;
+  readonly #answers: LRUCache<string, DatedAnswer> | undefined;
+  readonly #shared: SharedAnswers | undefined;
 
   constructor(options: IntrospectorOptions) {
     this.#options = options;
     this.#authorization = basicCredentials(options.clientId, options.clientSecret);
     this.#answers =
       options.cacheMaxAgeMs === 0 || options.cacheSize === 0 ? undefined : new LRUCache({ max: options.cacheSize });
+    const { cacheMaxAgeMs, cache: store, cacheTimeoutMs: timeoutMs } = options;
+    this.#shared =
+      cacheMaxAgeMs === 0 || store === undefined ? undefined : new SharedAnswers({ ...options, store, timeoutMs });
   }
 
   /**
@@ -45,24 +48,40 @@ export class Introspector {
    * Only answers about active tokens are kept: a token that is unknown now may be known in a second.
    */
   async ask(token: string): Promise<JsonObject> {
-    const answers = this.#answers;
-    if (answers === undefined) {
+    if (this.#options.cacheMaxAgeMs === 0) {
       return this.#request(token);
     }
     const id = fingerprint(token);
-    const kept = answers.get(id);
-    const askedAt = this.#options.now();
-    if (kept !== undefined && askedAt < kept.until) {
+    const kept = this.#answers?.get(id);
+    if (kept !== undefined && this.#lifetimeOf(kept) > 0) {
       return kept.answer;
     }
-    answers.delete(id);
-    const answer = await this.#request(token);
-    // RFC 7662 §4: an answer must not be kept beyond the token's expiration.
-    const until = Math.min(askedAt + this.#options.cacheMaxAgeMs, readDate(answer.exp) ?? Infinity);
-    if (until > askedAt) {
-      answers.set(id, { answer, until });
+    this.#answers?.delete(id);
+    const shared = await this.#shared?.get(token);
+    if (shared !== undefined && this.#lifetimeOf(shared) > 0) {
+      this.#answers?.set(id, shared);
+      return shared.answer;
     }
-    return answer;
+    const askedAt = this.#options.now();
+    const dated = { askedAt, answer: await this.#request(token) };
+    const lifetimeMs = this.#lifetimeOf(dated);
+    if (lifetimeMs > 0) {
+      this.#answers?.set(id, dated);
+      // Nobody waits for it: it is for others.
+      void this.#shared?.set(token, dated, lifetimeMs);
+    }
+    return dated.answer;
+  }
+
+  /**
+   * Milliseconds for which an answer may still be used. They count from when it was asked for, so they do not begin anew as it comes
+   * from one cache to the next, and end with the token itself (RFC 7662 §4).
+   */
+  #lifetimeOf({ answer, askedAt }: DatedAnswer): number {
+    const now = this.#options.now();
+    // From the future: a clock was set back, here or where it was asked for. It could serve for any time.
+    if (askedAt > now) return 0;
+    return Math.min(askedAt + this.#options.cacheMaxAgeMs, readDate(answer.exp) ?? Infinity) - now;
   }
 
   async #request(token: string): Promise<JsonObject> {

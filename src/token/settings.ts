@@ -35,6 +35,7 @@ export interface TokenSettings {
   readonly onEvent?: TokenEventListener | undefined;
 }
 
+/** How the key set of an issuer is fetched and kept. */
 export interface JwksOptions {
   /** Milliseconds for one fetch. Default 5,000, 1 to 60,000. */
   readonly timeoutMs?: number | undefined;
@@ -61,6 +62,7 @@ export interface JwksOptions {
   readonly maxKeys?: number | undefined;
 }
 
+/** How many verified tokens are remembered. */
 export interface ProofCacheOptions {
   /** Proved JWTs kept, each until its `exp` or until its key is withdrawn. Default 5,000; 0 keeps none; at most 1,000,000. */
   readonly maxEntries?: number | undefined;
@@ -68,6 +70,7 @@ export interface ProofCacheOptions {
   readonly maxChars?: number | undefined;
 }
 
+/** How answers of an introspection server are read and kept. */
 export interface IntrospectionSettings {
   /** Bytes of an answer. Default 65,536, 256 to 10,485,760. */
   readonly maxBytes?: number | undefined;
@@ -96,8 +99,9 @@ export interface CheckedSettings {
   readonly maxTokenLength: number;
   readonly jwks: Required<Defined<JwksOptions>>;
   readonly cache: Required<Defined<ProofCacheOptions>>;
-  readonly introspection: Required<Defined<Omit<IntrospectionSettings, 'cache'>>> &
-    Pick<IntrospectionSettings, 'cache'>;
+  readonly introspection: Required<Defined<Omit<IntrospectionSettings, 'cache'>>> & {
+    readonly cache: AnswerStore | undefined;
+  };
   readonly now: () => number;
   readonly fetch: typeof fetch;
   readonly onEvent: TokenEventListener | undefined;
