@@ -27,6 +27,10 @@ export function fingerprint(token: string): string {
 export interface CompactJwt {
   readonly header: JsonObject;
   readonly encodedPayload: string;
+  /** Header and payload as they were signed (RFC 7515 §5.1, step 8): ASCII. */
+  readonly signingInput: string;
+  /** Encoded; empty in an unsecured JWS (RFC 7515, A.5). */
+  readonly signature: string;
 }
 
 /**
@@ -46,5 +50,6 @@ export function splitJwt(token: string): CompactJwt | undefined {
   if (!isBase64url(encodedPayload) || (signature !== '' && !isBase64url(signature))) {
     throw new TokenError('ERR_TOKEN_MALFORMED');
   }
-  return { header, encodedPayload };
+  const signingInput = token.slice(0, encodedHeader.length + 1 + encodedPayload.length);
+  return { header, encodedPayload, signingInput, signature };
 }

@@ -1,7 +1,8 @@
-import { X509Certificate, type webcrypto } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { importJWK } from 'jose';
 import { KEY_SHAPES, sameAlgorithm } from './algorithm.js';
 import { isBase64url, isJsonObject, type JsonObject } from './json-object.js';
+import { signatureCheck, type SignatureCheck } from './signature.js';
 
 /** Why a member of a key set is not used. RFC 7517 §5 asks to skip such members, not to refuse the set. */
 export type KeyFault =
@@ -26,8 +27,11 @@ export interface VerificationKey {
   readonly identity: string;
   /** Whether a signature of this algorithm may be proved with this key: `kty`, `crv` and `alg` (RFC 7517 §4.4, RFC 8725 §3.1). */
   fits(alg: string): boolean;
-  /** The key for one algorithm, imported once. `undefined` if it cannot be imported: a point off the curve, for example. */
-  toCryptoKey(alg: string): webcrypto.CryptoKey | undefined | Promise<webcrypto.CryptoKey | undefined>;
+  /**
+   * Proves signatures of one algorithm with this key, which is imported once. `undefined` if it cannot be imported: a point off the
+   * curve, for example.
+   */
+  checkFor(alg: string): SignatureCheck | undefined | Promise<SignatureCheck | undefined>;
 }
 
 export type JwkResult =
@@ -134,8 +138,8 @@ class PublicKey implements VerificationKey {
   readonly identity: string;
   readonly #alg: string | undefined;
   readonly #material: KeyMaterial;
-  /** WebCrypto binds a key to one algorithm, so an RSA key without `alg` is imported once for each that is asked for. */
-  readonly #imported = new Map<string, ReturnType<VerificationKey['toCryptoKey']>>();
+  /** A check is for one algorithm, so an RSA key without `alg` is imported once for each that is asked for. */
+  readonly #checks = new Map<string, ReturnType<VerificationKey['checkFor']>>();
 
   constructor(kid: string, alg: string | undefined, material: KeyMaterial) {
     this.kid = kid;
@@ -152,22 +156,23 @@ class PublicKey implements VerificationKey {
     return this.#material.kty === 'RSA' || shape.crv === this.#material.crv;
   }
 
-  toCryptoKey(alg: string): ReturnType<VerificationKey['toCryptoKey']> {
-    if (!this.#imported.has(alg)) {
-      const importing = importKey(this.#material, alg).then((key) => {
-        this.#imported.set(alg, key);
-        return key;
+  checkFor(alg: string): ReturnType<VerificationKey['checkFor']> {
+    if (!this.#checks.has(alg)) {
+      const importing = importFor(this.#material, alg).then((check) => {
+        this.#checks.set(alg, check);
+        return check;
       });
-      this.#imported.set(alg, importing);
+      this.#checks.set(alg, importing);
     }
-    return this.#imported.get(alg);
+    return this.#checks.get(alg);
   }
 }
 
-async function importKey(material: KeyMaterial, alg: string): Promise<webcrypto.CryptoKey | undefined> {
+/** jose's import: it checks the members, and binds the key to the algorithm. */
+async function importFor(material: KeyMaterial, alg: string): Promise<SignatureCheck | undefined> {
   try {
     const key = await importJWK(material, alg);
-    return key instanceof Uint8Array ? undefined : key;
+    return key instanceof Uint8Array ? undefined : signatureCheck(alg, key);
   } catch {
     return undefined;
   }
