@@ -36,7 +36,7 @@ export interface SMARTConfig {
   expectedIssValue: string;
   /** Path of the claim that names the user: `fhirUser`, `profile`, `ext.fhirUser`. */
   fhirUserClaimPath: string;
-  /** What the claims of the launch context begin with: `launch_response_`. */
+  /** What the claims of the launch context begin with: `launch_response_`; empty where they are `patient` and `encounter`. */
   launchContextPathPrefix: string;
   /** Where the authorization server publishes its keys (RFC 7517). This or tokenIntrospection is needed to verify. */
   jwksEndpoint?: string;
@@ -63,8 +63,10 @@ const KEYS = new Set([
 export function checkConfig(config: unknown): asserts config is SMARTConfig {
   if (!isRecord(config)) throw new ConfigError('config', 'must be an object');
   if (config['version'] !== 1) throw new ConfigError('version', 'must be 1');
-  for (const key of ['scopeKey', 'expectedIssValue', 'fhirUserClaimPath', 'launchContextPathPrefix'])
-    requireText(config, key);
+  for (const key of ['scopeKey', 'expectedIssValue', 'fhirUserClaimPath']) requireText(config, key);
+  // Empty where the issuer puts the context beside the other claims: `patient` (SMART App Launch 2.2, introspection).
+  if (typeof config['launchContextPathPrefix'] !== 'string')
+    throw new ConfigError('launchContextPathPrefix', 'must be a string');
   checkAudience(config['expectedAudValue']);
   checkScopeRule(config['scopeRule']);
   if (config['jwksEndpoint'] !== undefined) requireUrl(config['jwksEndpoint'], 'jwksEndpoint');

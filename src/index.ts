@@ -26,6 +26,7 @@ export type {
 export type { FhirResource } from './identity/fhir-url.js';
 export type { UserIdentity } from './identity/identity.js';
 export type { FhirVersion } from './fhir/version.js';
+export { FHIR_VERSIONS } from './fhir/version.js';
 export { DeniedError } from './denied-error.js';
 export { ConfigError, UnauthorizedError } from './errors.js';
 export type { AnswerStore } from './token/answer-store.js';
@@ -33,3 +34,5 @@ export type { TokenEvent, TokenEventListener } from './token/event.js';
 export type { IntrospectionSettings, JwksOptions, ProofCacheOptions, TokenSettings } from './token/settings.js';
 export type { TokenErrorCode } from './token/error.js';
 export { TokenError } from './token/error.js';
+export type { KeyFault } from './token/jwk.js';
+export type { ReadFailure } from './token/read-json.js';

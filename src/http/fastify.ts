@@ -19,19 +19,26 @@ export interface FastifyRequestLike {
 /** The parts of a Fastify reply that are used. */
 export interface FastifyReplyLike {
   readonly raw: ServerResponse;
+  /** Sets the status. */
   code(status: number): FastifyReplyLike;
+  /** Sets headers. */
   headers(values: Readonly<Record<string, unknown>>): FastifyReplyLike;
+  /** Sends the body. */
   send(payload?: unknown): FastifyReplyLike;
 }
 
 /** The parts of a Fastify instance that are used. */
 export interface FastifyLike {
+  /** Makes a property of requests known. */
   decorateRequest(name: string, value: null): unknown;
+  /** Registers a hook. */
   addHook(
     name: 'preParsing',
     hook: (request: FastifyRequestLike, reply: FastifyReplyLike, payload: unknown) => Promise<unknown>,
   ): unknown;
+  /** Registers a hook. */
   addHook(name: 'preValidation', hook: (request: FastifyRequestLike) => Promise<void>): unknown;
+  /** Asks the server a request without the network. */
   inject(options: {
     method: 'GET';
     url: string;

@@ -174,6 +174,12 @@ describe('holes: tokens and claims', () => {
     });
   });
 
+  it('hole-16: an issuer may put the launch context beside the other claims, with no prefix at all', async () => {
+    const handler = open({ config: { launchContextPathPrefix: '' } });
+    const identity = await admit(handler, { scopes: 'patient/Observation.read', claims: { patient: 'alice' } }, ASKED);
+    expect(identity.patientLaunchContext?.id).to.equal('alice');
+  });
+
   it('hole-17: a launch patient is a Patient: as a bare id, relative or absolute', async () => {
     const handler = open();
     const patientOf = async (patient: unknown): Promise<unknown> => {

@@ -2,9 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { blocksOf } from '../architecture/markdown.js';
-import { textOf } from '../architecture/sources.js';
-import { compile, createProject, install, link } from './project.js';
+import { compile, createProject, install } from './project.js';
 import type { Tarball } from './tarball.js';
 import { packTarball, root, run } from './tarball.js';
 
@@ -21,7 +19,6 @@ describe('a packed tarball', function () {
   let tried: {
     readonly module: Promise<Outcome>;
     readonly commonjs: Promise<Outcome>;
-    readonly readme: Promise<string>;
   };
 
   before(async () => {
@@ -30,7 +27,6 @@ describe('a packed tarball', function () {
     tried = {
       module: tryProject(tarball, directory, 'module'),
       commonjs: tryProject(tarball, directory, 'commonjs'),
-      readme: compileReadme(tarball, directory),
     };
     // Each is awaited by its test; until then a failure is not unhandled.
     await Promise.allSettled(Object.values(tried));
@@ -51,10 +47,6 @@ describe('a packed tarball', function () {
       expect(subpaths.trim().split('\n')).to.have.members(subpathsOf(tarball).map((each) => `${each} exports`));
     });
   }
-
-  it('compiles the code of README.md', async () => {
-    expect(await tried.readme, 'what tsc says').to.equal('');
-  });
 });
 
 interface Outcome {
@@ -72,15 +64,6 @@ async function tryProject(tarball: Tarball, directory: string, type: 'module' | 
     ['program.js', 'subpaths.js'].map((file) => run(process.execPath, [join(project, file)])),
   );
   return { compiled, printed: program?.stdout ?? '', subpaths: subpaths?.stdout ?? '' };
-}
-
-async function compileReadme(tarball: Tarball, directory: string): Promise<string> {
-  const blocks = blocksOf(textOf('README.md'), 'ts');
-  expect(blocks.length).to.be.greaterThan(1);
-  const files = Object.fromEntries(blocks.map((block, index) => [`block-${index + 1}.ts`, block]));
-  const project = createProject(join(directory, 'readme'), 'module', files);
-  link(tarball, project, ['fhir-works-on-aws-routing', 'express', '@types/express']);
-  return compile(project);
 }
 
 function subpathsOf({ manifest }: Tarball): string[] {

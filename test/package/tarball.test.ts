@@ -25,7 +25,7 @@ const ENTRIES = {
   './oidc-provider': 'src/backend-services/oidc-provider.ts',
   './express': 'src/http/express.ts',
   './fastify': 'src/http/fastify.ts',
-  './gateway': 'src/http/gateway.ts',
+  './gateway': 'src/gateway/index.ts',
 };
 
 describe('the package', function () {

@@ -14,6 +14,7 @@ export type AuthorizationServerEvent =
   | { readonly type: 'client-registered'; readonly clientId: string }
   | { readonly type: 'failure'; readonly endpoint: string; readonly error: unknown };
 
+/** Receives what happens at the authorization server. What it throws is ignored. */
 export type EventListener = (event: AuthorizationServerEvent) => void;
 
 /** Calls a listener so that its failure changes nothing for the request. */

@@ -13,6 +13,7 @@ export interface IntrospectionCaller {
   readonly clientSecret: string;
 }
 
+/** Who may ask about tokens (RFC 7662). */
 export interface IntrospectionOptions {
   /** Resource servers that call with HTTP Basic. Default: none. */
   readonly callers?: readonly IntrospectionCaller[];
@@ -23,6 +24,7 @@ export interface IntrospectionOptions {
   readonly scope?: string;
 }
 
+/** The endpoint at which an administrator registers clients. */
 export interface RegistrationOptions {
   /**
    * Turns on `POST /register` (RFC 7591) for whoever holds this token: an administrator. At least 32 characters.
@@ -30,6 +32,7 @@ export interface RegistrationOptions {
   readonly bearerToken: string;
 }
 
+/** How the key sets of clients are fetched. */
 export interface KeySetFetchOptions {
   /** Milliseconds for one fetch. Default: 5,000. Bounds: 100 to 30,000. */
   readonly timeoutMilliseconds?: number;
@@ -57,6 +60,7 @@ export interface ScopeRequest {
   readonly grantType: 'client_credentials' | 'authorization_code';
 }
 
+/** How an authorization server is set up. */
 export interface SmartAuthorizationServerOptions {
   /** The issuer identifier: an https URL without query or fragment. Compared exactly, a final slash included. */
   readonly issuer: string;

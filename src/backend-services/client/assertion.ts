@@ -27,6 +27,7 @@ export interface AssertionClaims {
   readonly now?: (() => number) | undefined;
 }
 
+/** What a client assertion says, and the key that signs it. SMART App Launch 2.2, Backend Services. */
 export type ClientAssertionOptions = AssertionClaims & SigningKeyOptions;
 
 /**

@@ -8,6 +8,7 @@ export interface BulkManifest {
   readonly deleted?: readonly BulkManifestFile[];
 }
 
+/** One file of a bulk data export. Bulk Data Access 2.0, 3.2.2.4. */
 export interface BulkManifestFile {
   readonly url: string;
 }

@@ -13,6 +13,7 @@ import { signingKey } from './signing-key.js';
 import { TokenKeeper } from './token-keeper.js';
 import { endpointUrl, fhirBase, isInside } from './url.js';
 
+/** How a client is registered, with which key it signs, and how patient it is. */
 export interface BackendServicesClientOptions extends SigningKeyOptions {
   /**
    * The FHIR server. Its `/.well-known/smart-configuration` names the token endpoint, and the token goes to no URL

@@ -18,6 +18,7 @@ import { readKey } from '../keys/read.js';
  */
 export type PrivateKeyInput = Jwk | string | webcrypto.CryptoKey | KeyObject;
 
+/** The key with which a client signs, and the id under which it is registered. */
 export interface SigningKeyOptions extends DenyListOptions {
   readonly privateKey: PrivateKeyInput;
   /** The id under which the public key is registered. Default: the key's own `kid`, else made by `kidRule`. */

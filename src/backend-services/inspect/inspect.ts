@@ -12,6 +12,7 @@ import { timeDefects } from './times.js';
 /** What a token is for. */
 export type TokenKind = 'client-assertion' | 'access-token';
 
+/** What a token is inspected for. */
 export interface InspectOptions {
   /** The current time in milliseconds since 1970. Default: `Date.now`. */
   readonly now?: (() => number) | undefined;

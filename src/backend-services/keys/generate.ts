@@ -10,6 +10,7 @@ import { kidOf } from './kid.js';
 
 const generate = promisify(generateKeyPair);
 
+/** Which key pair to make. */
 export interface GenerateKeyOptions {
   /** Default: 'RS384', which more of today's servers take; 'ES384' makes smaller keys and signatures. */
   readonly alg?: SmartAlgorithm;
@@ -24,6 +25,7 @@ export interface GenerateKeyOptions {
   readonly kidRule?: KidRule;
 }
 
+/** A new key pair. */
 export interface GeneratedKey {
   readonly kid: string;
   readonly alg: SmartAlgorithm;

@@ -13,6 +13,7 @@ export type PublicJwk = RsaPublicJwk | EcPublicJwk;
 
 // Types, not interfaces: so that they are assignable to Jwk, with its index signature.
 
+/** A public RSA key, for RS384. */
 export type RsaPublicJwk = {
   readonly kty: 'RSA';
   readonly kid: string;
@@ -23,6 +24,7 @@ export type RsaPublicJwk = {
   readonly e: string;
 };
 
+/** A public key on P-384, for ES384. */
 export type EcPublicJwk = {
   readonly kty: 'EC';
   readonly kid: string;

@@ -13,6 +13,7 @@ import type { SmartKey } from './key.js';
  */
 export type KidRule = 'rfc7638' | 'pem-sha256';
 
+/** The key id of a key by one of the rules. Same key, same id, whether it is the private or the public one. */
 export function kidOf(key: SmartKey, rule: KidRule = 'rfc7638'): string {
   switch (rule) {
     case 'rfc7638':

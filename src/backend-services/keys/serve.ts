@@ -9,10 +9,13 @@ export interface JwksRequest {
 
 /** What is needed of a response. */
 export interface JwksResponse {
+  /** Sets status and headers. */
   writeHead(status: number, headers: Record<string, string>): unknown;
+  /** Sends the body and ends the response. */
   end(body?: string): unknown;
 }
 
+/** How a key set is served. */
 export interface ServeJwksOptions extends DenyListOptions {
   /**
    * Seconds for which servers may keep the set (Cache-Control max-age), 0 to 86400. Default: 300. A key that leaves the

@@ -1,6 +1,7 @@
 import type { StateStore } from './store.js';
 import { StateStoreError, lifetimeMilliseconds } from './store.js';
 
+/** Bounds of a store in memory. */
 export interface MemoryStoreOptions {
   /**
    * Entries in one namespace (the part of a key before its first colon). Default: 100,000. Bounds: 1 to 10,000,000.

@@ -6,9 +6,11 @@ import { StateStoreError, lifetimeMilliseconds } from './store.js';
  * is. Written as a shape, so that the package needs no Redis client of its own.
  */
 export interface RedisCommands {
+  /** Sends one command and answers with Redis' reply. */
   call(command: string, ...args: (string | number)[]): Promise<unknown>;
 }
 
+/** How a store uses Redis. */
 export interface RedisStoreOptions {
   /** Put before every key, so that several servers can share one Redis. Default: `smart:`. */
   readonly keyPrefix?: string;

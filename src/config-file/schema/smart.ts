@@ -31,8 +31,8 @@ export function smartSection(texts: Texts) {
       description: 'The issuer that tokens must come from; compared exactly, trailing slash included.',
     }),
     fhirUserClaimPath: text.meta({ description: 'Path of the claim that names the user: fhirUser, ext.fhirUser.' }),
-    launchContextPathPrefix: text.meta({
-      description: 'What the claims of the launch context begin with: launch_response_.',
+    launchContextPathPrefix: z.union([z.literal(''), text]).meta({
+      description: 'What the claims of the launch context begin with: launch_response_; empty for patient itself.',
     }),
     jwksEndpoint: url
       .meta({ description: 'Where the authorization server publishes its keys. This or tokenIntrospection.' })

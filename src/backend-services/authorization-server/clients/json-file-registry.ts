@@ -6,6 +6,7 @@ import type { ClientMetadata } from './client.js';
 import type { ListableClientRegistry } from './registry.js';
 import { ClientRegistryError, clientExists } from './registry.js';
 
+/** How the file of a registry is kept. */
 export interface JsonFileRegistryOptions {
   /** How long a write waits for another process to finish its own. Milliseconds, default 5,000, bounds 0 to 60,000. */
   readonly lockTimeoutMilliseconds?: number;

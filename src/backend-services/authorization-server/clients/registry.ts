@@ -23,6 +23,7 @@ export interface ClientRegistry {
 
 /** What a registry that can be read as a whole offers besides. */
 export interface ListableClientRegistry extends ClientRegistry {
+  /** All registered clients. */
   list(): Promise<readonly ClientMetadata[]>;
 }
 

@@ -57,6 +57,7 @@ export interface LaunchInteraction {
   deny(): Promise<void>;
 }
 
+/** How users sign in and choose a patient. SMART App Launch 2.2. */
 export interface LaunchOptions {
   /**
    * Serves the interaction page: sign-in, consent, choice of the patient. Called for every request below

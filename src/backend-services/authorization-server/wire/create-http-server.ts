@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 
+/** How long a client may take, in milliseconds. */
 export interface HttpServerTimeouts {
   /** Seconds for the headers of a request. Default: 10. Bounds: above 0, to 300. */
   readonly headersTimeoutSeconds?: number;
