@@ -12,7 +12,7 @@ export interface Settings {
   readonly fhirVersion?: FhirVersion;
   readonly access?: AccessSettings;
   readonly token?: VerificationSettings;
-  readonly gateway?: GatewaySettings;
+  readonly gateway?: GatewaySection;
 }
 
 /** The arguments of SMARTHandler after the FHIR version, and those of its options that a file can hold. */
@@ -46,29 +46,36 @@ export interface VerificationSettings extends Pick<
   >;
 }
 
-/** How the gateway listens, and which server it guards. */
-export interface GatewaySettings {
+/** Where the gateway listens, and the options of createGateway that a file can hold, by the same names. */
+export interface GatewaySection {
   /** Base URL of the FHIR server to guard. */
   readonly upstream: string;
   readonly listen?: { readonly host?: string; readonly port?: number };
-  /** Headers to send to the upstream. */
+  readonly upstreamNames?: readonly string[];
   readonly upstreamHeaders?: Readonly<Record<string, string>>;
-  /** All in milliseconds. */
-  readonly timeouts?: {
-    readonly connectMs?: number;
-    readonly headersMs?: number;
-    readonly bodyMs?: number;
-    readonly requestMs?: number;
-    readonly shutdownMs?: number;
-  };
-  /** All in bytes. */
-  readonly limits?: { readonly requestBytes?: number; readonly responseBytes?: number };
-  /** Where the gateway says that it is alive. */
-  readonly healthPath?: string;
-  /** What `/.well-known/smart-configuration` says. */
+  readonly forwardAuthorization?: boolean;
+  readonly bindsVersion?: boolean;
+  readonly basePath?: string;
+  readonly realm?: string;
+  readonly hideForbidden?: boolean;
+  readonly explain?: boolean;
+  readonly maxBodyBytes?: number;
+  readonly maxResponseBytes?: number;
+  readonly maxBinaryBytes?: number;
+  readonly maxConcurrentRequests?: number;
+  readonly upstreamConnections?: number;
+  readonly connectTimeoutMs?: number;
+  readonly upstreamTimeoutMs?: number;
+  readonly headersTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+  readonly keepAliveTimeoutMs?: number;
+  readonly drainTimeoutMs?: number;
+  readonly healthPath?: string | false;
   readonly smartConfiguration?: Readonly<Record<string, unknown>>;
+  readonly smartConfigurationUrl?: string;
+  readonly corsOrigins?: readonly string[] | '*';
   /** What several instances share. */
-  readonly redis?: { readonly url: string; readonly prefix?: string };
+  readonly redis?: { readonly url: string; readonly keyPrefix?: string };
   readonly log?: { readonly level?: LogLevel };
 }
 

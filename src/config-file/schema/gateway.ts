@@ -1,14 +1,24 @@
 import { z } from 'zod';
+import { normalizeBaseUrl } from '../../identity/fhir-url.js';
 import type { Texts } from './text.js';
 import { bounded } from './token.js';
 
-const MEBIBYTE = 1_048_576;
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
-/** `gateway`: how the gateway listens, and which server it guards. */
-export function gatewaySection(texts: Texts) {
-  const { text, url, headers } = texts;
+/** What the gateway itself writes into a request: from elsewhere it would make another request of it. */
+const RESERVED =
+  /^(?:host|connection|content-length|content-type|transfer-encoding|upgrade|te|trailer|expect|accept|accept-encoding|prefer|if-.*)$/i;
+
+/** `gateway`: where the gateway listens, and the options of createGateway that a file can hold, by the same names. */
+export function gatewaySection({ text, url, list }: Texts) {
+  const flag = (description: string) => z.boolean().meta({ description }).optional();
+  const base = text.refine(
+    (value) => normalizeBaseUrl(value) !== undefined && URL.canParse(value),
+    'must be the http(s) base URL of a FHIR server',
+  );
   return z.strictObject({
-    upstream: url.meta({ description: 'Base URL of the FHIR server to guard: http://hapi:8080/fhir.' }),
+    upstream: base.meta({ description: 'Base URL of the FHIR server to guard: http://hapi:8080/fhir.' }),
     listen: z
       .strictObject({
         host: text.meta({ description: 'The address to listen at. Default 127.0.0.1.' }).optional(),
@@ -16,40 +26,93 @@ export function gatewaySection(texts: Texts) {
       })
       .meta({ description: 'Where the gateway is reached.' })
       .optional(),
-    upstreamHeaders: headers
-      .meta({ description: 'Headers to send to the upstream, its own credentials for example.' })
+    upstreamNames: z
+      .array(base, { error: 'must be a list of base URLs' })
+      .meta({ description: 'Base URLs by which that server names itself, if others than upstream.' })
       .optional(),
-    timeouts: z
-      .strictObject({
-        connectMs: bounded(1, 600_000, 'Milliseconds to reach the upstream.'),
-        headersMs: bounded(1, 600_000, 'Milliseconds until the upstream begins to answer.'),
-        bodyMs: bounded(1, 600_000, 'Milliseconds between two pieces of its answer.'),
-        requestMs: bounded(1, 600_000, 'Milliseconds for a client to send its request.'),
-        shutdownMs: bounded(0, 600_000, 'Milliseconds that running requests have when the gateway ends.'),
-      })
-      .meta({ description: 'All in milliseconds.' })
+    upstreamHeaders: z
+      .record(
+        z
+          .string()
+          .regex(/^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,128}$/, 'is no name of an HTTP header')
+          .refine((name) => !RESERVED.test(name), 'is set by the gateway itself'),
+        text.refine((value) => /^[\x20-\x7e]*$/.test(value), 'must be printable text'),
+        { error: 'must be an object of header names and values' },
+      )
+      .meta({ description: 'Headers by which the gateway is known to upstream. Secrets: {"env": "NAME"}.' })
       .optional(),
-    limits: z
-      .strictObject({
-        requestBytes: bounded(1_024, 256 * MEBIBYTE, 'Bytes of the body of a request.'),
-        responseBytes: bounded(1_024, 1_024 * MEBIBYTE, 'Bytes of an answer that has to be judged.'),
-      })
-      .meta({ description: 'All in bytes.' })
+    forwardAuthorization: flag('Hand the client’s Authorization header on to upstream. Default false.'),
+    bindsVersion: flag('Bind a write to the version by which it was judged. Default true.'),
+    basePath: text
+      .refine(
+        (path) => /^(?:\/[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*)+$/.test(path),
+        'must be a plain path without a slash at its end',
+      )
+      .meta({ description: 'The path under which requests come. Default: the path of baseUrl.' })
       .optional(),
-    healthPath: text
-      .refine((path) => path.startsWith('/'), 'must begin with a slash')
-      .meta({ description: 'Where the gateway says that it is alive.' })
+    realm: text.meta({ description: 'The realm of the challenges. Default: baseUrl.' }).optional(),
+    hideForbidden: flag('Answer 404 in place of 403 for an instance that may not be touched. Default false.'),
+    explain: flag('Tell clients why they are refused. For development only. Default false.'),
+    maxBodyBytes: bounded(KIB, 256 * MIB, 'The largest body of a request, in bytes. Default 5 MiB.'),
+    maxResponseBytes: bounded(
+      KIB,
+      256 * MIB,
+      'The largest answer that is held to be judged, in bytes. Default 16 MiB.',
+    ),
+    maxBinaryBytes: bounded(KIB, 65_536 * MIB, 'The largest Binary that is streamed, in bytes. Default 256 MiB.'),
+    maxConcurrentRequests: bounded(1, 65_536, 'Requests at a time; one more is answered with 503. Default 256.'),
+    upstreamConnections: bounded(1, 1024, 'Connections to upstream. Default 64.'),
+    connectTimeoutMs: bounded(1, 60_000, 'Milliseconds to wait for a connection to upstream. Default 5000.'),
+    upstreamTimeoutMs: bounded(1, 600_000, 'Milliseconds to wait for a whole answer of upstream. Default 30000.'),
+    headersTimeoutMs: bounded(10, 300_000, 'Milliseconds a client may take to send its headers. Default 10000.'),
+    requestTimeoutMs: bounded(10, 300_000, 'Milliseconds a client may take to send a whole request. Default 30000.'),
+    keepAliveTimeoutMs: bounded(10, 300_000, 'Milliseconds that an idle connection is kept. Default 5000.'),
+    drainTimeoutMs: bounded(
+      0,
+      600_000,
+      'Milliseconds that running requests have when the gateway ends. Default 25000.',
+    ),
+    healthPath: z
+      .union(
+        [
+          text.refine((path) => /^(?:\/[A-Za-z0-9_-]+)+$/.test(path), PLAIN_PATH),
+          z.literal(false, { error: PLAIN_PATH }),
+        ],
+        { error: PLAIN_PATH },
+      )
+      .meta({ description: 'Where health is told: PATH/live and PATH/ready. Default /health; false for nowhere.' })
       .optional(),
     smartConfiguration: z
       .record(z.string(), z.unknown())
-      .meta({ description: 'What /.well-known/smart-configuration says.' })
+      .meta({
+        description: 'The SMART configuration that is served, or the members not taken from smartConfigurationUrl.',
+      })
+      .optional(),
+    smartConfigurationUrl: url
+      .meta({ description: 'Where the authorization server publishes its SMART or OpenID configuration.' })
+      .optional(),
+    corsOrigins: z
+      .union([z.literal('*'), list], { error: 'must be "*" or a list of origins' })
+      .superRefine((origins, context) => {
+        if (origins === '*') return;
+        origins.forEach((origin, index) => {
+          if (URL.canParse(origin) && new URL(origin).origin === origin) return;
+          context.addIssue({
+            code: 'custom',
+            message: 'must be an origin such as https://app.example.org',
+            path: [index],
+            input: undefined,
+          });
+        });
+      })
+      .meta({ description: 'The origins of browser apps that may read answers, or "*" for all. Default none.' })
       .optional(),
     redis: z
       .strictObject({
         url: text
           .refine((value) => /^rediss?:\/\//i.test(value) && URL.canParse(value), 'must be a redis: or rediss: URL')
           .meta({ description: 'redis://host:6379/0; with a password best kept in the environment.' }),
-        prefix: text.meta({ description: 'What the names of all keys begin with.' }).optional(),
+        keyPrefix: text.meta({ description: 'What the names of all keys begin with.' }).optional(),
       })
       .meta({ description: 'What several instances share.' })
       .optional(),
@@ -64,3 +127,5 @@ export function gatewaySection(texts: Texts) {
       .optional(),
   });
 }
+
+const PLAIN_PATH = 'must be a plain path without a slash at its end, or false';
