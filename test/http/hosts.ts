@@ -1,10 +1,11 @@
-// The same clinic behind each of the hosts: Express 4, Express 5, Fastify.
+// The same clinic behind each of the hosts: Express 4, Express 5, Fastify, the gateway.
 import { createRequire } from 'node:module';
 import type { RequestListener, Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
 import express from 'express';
 import fastify from 'fastify';
+import { createGateway } from '../../src/gateway/index.js';
 import type { ExpressMiddleware, ExpressRequest } from '../../src/http/express.js';
 import { smartFhirExpress } from '../../src/http/express.js';
 import type { SmartFhirFastifyOptions } from '../../src/http/fastify.js';
@@ -12,6 +13,7 @@ import { smartFhirFastify } from '../../src/http/fastify.js';
 import type { GuardOptions } from '../../src/http/guard.js';
 import type { SMARTHandler } from '../../src/index.js';
 import type { Clinic } from './clinic.js';
+import { clinicUpstream } from '../gateway/upstreams.js';
 import { BASE, closed, listening, originOf } from './clinic.js';
 
 export interface Host {
@@ -89,6 +91,23 @@ const fastifyHost: OpenHost = async (clinic, handler, options = {}) => {
   return { base: `${originOf(app.server)}/fhir`, close: () => app.close() };
 };
 
+const gatewayHost: OpenHost = async (clinic, handler, options = {}) => {
+  const upstream = await clinicUpstream(clinic);
+  const gateway = createGateway(handler, {
+    baseUrl: BASE,
+    fhirVersion: '4.0.1',
+    ...options,
+    upstream: upstream.base,
+    drainTimeoutMs: 0,
+  });
+  const { port } = await gateway.listen({ port: 0 });
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    await upstream.close();
+  };
+  return { base: `http://127.0.0.1:${port}/fhir`, close };
+};
+
 export const HOSTS: Readonly<Record<string, OpenHost>> = {
   'Express 5': expressHost(express),
   'Express 4': expressHost(express4),
@@ -97,4 +116,5 @@ export const HOSTS: Readonly<Record<string, OpenHost>> = {
     app.use(express.urlencoded({ extended: false }));
   }),
   Fastify: fastifyHost,
+  'the gateway': gatewayHost,
 };

@@ -1,0 +1,182 @@
+import { typeOf } from '../access/judge.js';
+import type { SMARTHandler } from '../handler.js';
+import type { Admitted, FinalAnswer } from '../http/guard.js';
+import type { HeaderBag, InteractionRequest } from '../http/request.js';
+import { parseFhirUrl } from '../identity/fhir-url.js';
+import { failureAnswer } from './answer.js';
+import type { Forwarding } from './forward.js';
+import { forNobodyElse } from './forward.js';
+import { accepts, acceptsByName } from './media-range.js';
+import { readAnswer } from './read-answer.js';
+import { passedHeaders } from './response-headers.js';
+import type { RequestScope } from './scope.js';
+import { readStored } from './stored.js';
+import type { UpstreamStream } from './upstream.js';
+import { UpstreamError } from './upstream-error.js';
+import { upstreamHeaders } from './upstream-headers.js';
+
+/** An answer whose body is handed on as it comes. */
+export interface StreamedAnswer extends Omit<FinalAnswer, 'body'> {
+  readonly stream: UpstreamStream['body'];
+}
+
+export interface BinaryServing extends Forwarding {
+  readonly handler: SMARTHandler;
+  /** The public base, as the handler knows it. */
+  readonly baseUrl: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** Whether a request is for a Binary: it is judged by its securityContext, and may be wanted as what it holds. */
+export function isBinaryRead(request: Admitted['request']): request is InteractionRequest {
+  return (
+    request.kind === 'interaction' &&
+    request.resourceType === 'Binary' &&
+    (request.interaction === 'read' || request.interaction === 'vread')
+  );
+}
+
+/**
+ * Whether a client wants a Binary as what it holds: it names what it takes, and FHIR is not among it (FHIR R4, 2.42.3
+ * Serving Binary Resources using the RESTful API).
+ */
+export function wantsContent(accept: HeaderBag[string]): accept is string {
+  return typeof accept === 'string' && !acceptsByName(accept, FHIR_MEDIA) && accept.trim() !== '*/*';
+}
+
+const FHIR_MEDIA = ['application/fhir+json', 'application/json', 'text/json'];
+
+/**
+ * Serves a Binary. Its elements come first and are judged; then, if the client wants what it holds, that: out of the
+ * resource, or in a second request, streamed, since there is nothing left to judge.
+ *
+ * FHIR R4, Binary.securityContext: access is as to the resource that it names. A Binary that names none, or one that the
+ * client may not read, is for those alone who may read every Binary.
+ *
+ * @param wanted The Accept header of a client that wants the content. @throws UpstreamError
+ */
+export async function serveBinary(
+  serving: BinaryServing,
+  scope: RequestScope,
+  admitted: Admitted & { readonly request: InteractionRequest },
+  wanted: string | undefined,
+): Promise<FinalAnswer | StreamedAnswer> {
+  const { upstream, bases } = serving;
+  const below = belowOf(admitted.request);
+  const summary = wanted === undefined ? '' : '?_summary=true';
+  const request = { method: 'GET', below: `${below}${summary}`, headers: upstreamHeaders(scope) };
+  const answer = await upstream.send(request, scope.signal);
+  if (answer.status === 401 && scope.authorization === undefined) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
+  const { resource, body } = readAnswer(answer, bases);
+  const { status } = answer;
+  if (status < 400 && !isTheBinary(resource, admitted.request)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
+  const headers = passedHeaders(answer.headers, upstream.urlOf(below), bases);
+  const judged = forNobodyElse(await admitted.judgeResponse({ status, headers, body }));
+  const isOpen = judged.status === 200;
+  const isRefused = status === 200 && (judged.status === 403 || judged.status === 404);
+  if (!isOpen && !(isRefused && (await contextCovers(serving, scope, admitted, resource as Json)))) return judged;
+  if (wanted !== undefined) return content(serving, scope, below, wanted, resource as Json, headers);
+  if (isOpen) return judged;
+  const own = { ...headers, 'content-type': 'application/fhir+json; charset=utf-8' };
+  return forNobodyElse({ status, headers: own, body });
+}
+
+function belowOf({ id, vid }: InteractionRequest): string {
+  return `/Binary/${String(id)}${vid === undefined ? '' : `/_history/${vid}`}`;
+}
+
+function isTheBinary(resource: unknown, { id }: InteractionRequest): boolean {
+  return typeOf(resource) === 'Binary' && (resource as Json)['id'] === id;
+}
+
+/**
+ * Whether the resource that a Binary names as its context opens it: the client may read that resource, and by the same
+ * identity a Binary, as if the Binary were that identity's own.
+ */
+async function contextCovers(
+  { handler, baseUrl, upstream, bases }: BinaryServing,
+  scope: RequestScope,
+  { identity }: Admitted,
+  binary: Json,
+): Promise<boolean> {
+  const context = contextOf(binary, baseUrl);
+  if (!context) return false;
+  const { resourceType, id } = context;
+  const resource = await readStored(upstream, bases, scope, resourceType, id);
+  if (resource === null) return false;
+  const about = { userIdentity: identity, fhirServiceBaseUrl: baseUrl, operation: 'read' } as const;
+  const opened = await handler.decide({ ...about, resourceType, id, resource });
+  const owner = opened.decision === 'allow' ? opened.grant?.identity : undefined;
+  if (owner === undefined) return false;
+  const asOwn = { resourceType: 'Binary', id: binary['id'], securityContext: { reference: owner } };
+  const own = await handler.decide({ ...about, resourceType: 'Binary', id: String(binary['id']), resource: asOwn });
+  return own.decision === 'allow' && own.grant?.identity === owner;
+}
+
+/** The resource that a Binary names, if it is one of this server's, and none whose context would lead on. */
+function contextOf(
+  { securityContext }: Json,
+  baseUrl: string,
+): { readonly resourceType: string; readonly id: string } | undefined {
+  const reference = typeof securityContext === 'object' && securityContext !== null && 'reference' in securityContext;
+  const text = reference ? securityContext.reference : undefined;
+  const parsed = typeof text === 'string' ? parseFhirUrl(text) : undefined;
+  if (!parsed || parsed.resourceType === 'Binary') return undefined;
+  return parsed.base === undefined || parsed.base === baseUrl ? parsed : undefined;
+}
+
+/** What stops a browser from taking a stored page for one of this server's. */
+const INERT = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "sandbox; default-src 'none'",
+} as const;
+
+async function content(
+  { upstream }: BinaryServing,
+  scope: RequestScope,
+  below: string,
+  wanted: string,
+  { contentType, data }: Json,
+  { etag, 'last-modified': lastModified }: Readonly<Record<string, string>>,
+): Promise<FinalAnswer | StreamedAnswer> {
+  const type = mediaType(contentType);
+  if (!accepts(wanted, type)) return failureAnswer(406);
+  const about = {
+    ...(etag !== undefined && { etag }),
+    ...(lastModified !== undefined && { 'last-modified': lastModified }),
+  };
+  const headers = { ...about, ...INERT, 'content-type': type, 'cache-control': 'private, no-cache' };
+  if (typeof data === 'string') return { status: 200, headers, body: Buffer.from(data, 'base64') };
+  const stream = await upstream.open(
+    { method: 'GET', below, headers: upstreamHeaders(scope, { accept: type }) },
+    scope.signal,
+  );
+  try {
+    checkContent(stream, type, etag);
+  } catch (error) {
+    stream.body.destroy();
+    throw error;
+  }
+  return { status: 200, headers, stream: stream.body };
+}
+
+/** Whether it is what was judged that now comes: the same kind, the same version. */
+function checkContent({ status, headers }: UpstreamStream, type: string, etag: string | undefined): void {
+  if (status >= 300 && status <= 399) throw new UpstreamError('ERR_UPSTREAM_REDIRECT');
+  const same = status === 200 && headers['content-encoding'] === undefined && isSame(headers['content-type'], type);
+  const sameVersion = etag === undefined || headers['etag'] === undefined || headers['etag'] === etag;
+  if (!same || !sameVersion) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
+}
+
+function isSame(answered: HeaderBag[string], type: string): boolean {
+  const media = (text: string): string => (text.split(';', 1)[0] ?? '').trim().toLowerCase();
+  return typeof answered === 'string' && media(answered) === media(type);
+}
+
+function mediaType(contentType: unknown): string {
+  const isMedia =
+    typeof contentType === 'string' &&
+    /^[\w.+-]{1,127}\/[\w.+-]{1,127}(?: ?; ?[\w.+-]+="?[\w.+-]+"?)*$/.test(contentType);
+  return isMedia ? contentType : 'application/octet-stream';
+}

@@ -1,0 +1,28 @@
+/** A value that is fetched now and then. */
+export class Cached<T> {
+  readonly #fetch: () => Promise<T>;
+  readonly #maxAgeMs: number;
+  #value: { readonly value: T; readonly until: number } | undefined;
+  #pending: Promise<T> | undefined;
+
+  /** @param maxAgeMs Milliseconds for which a value is taken again. A failure is forgotten at once. */
+  constructor(fetch: () => Promise<T>, maxAgeMs: number) {
+    this.#fetch = fetch;
+    this.#maxAgeMs = maxAgeMs;
+  }
+
+  /** The value; everybody who asks meanwhile waits for the same one. */
+  async get(): Promise<T> {
+    if (this.#value && this.#value.until > performance.now()) return this.#value.value;
+    this.#pending ??= this.#renew().finally(() => {
+      this.#pending = undefined;
+    });
+    return this.#pending;
+  }
+
+  async #renew(): Promise<T> {
+    const value = await this.#fetch();
+    this.#value = { value, until: performance.now() + this.#maxAgeMs };
+    return value;
+  }
+}

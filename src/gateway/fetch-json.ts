@@ -1,0 +1,41 @@
+import { request } from 'undici';
+import { parseStrictJson } from '../http/json.js';
+import { isJsonMedia } from '../http/media.js';
+
+const MAX_BYTES = 1024 * 1024;
+const TIMEOUT_MS = 5000;
+
+/** Fetches a small JSON object from elsewhere than upstream. Redirects are not followed. @throws Error */
+export async function fetchJsonObject(url: string): Promise<Readonly<Record<string, unknown>>> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    controller.abort();
+  }, TIMEOUT_MS);
+  try {
+    const { statusCode, headers, body } = await request(url, {
+      headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+      signal: controller.signal,
+      headersTimeout: TIMEOUT_MS,
+      bodyTimeout: TIMEOUT_MS,
+    });
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      size += chunk.byteLength;
+      if (size > MAX_BYTES) throw new Error('too large');
+      chunks.push(chunk);
+    }
+    const isJson =
+      isJsonMedia(headers['content-type']) || /^application\/jwk-set\+json/.test(String(headers['content-type']));
+    const verdict = parseStrictJson(Buffer.concat(chunks));
+    if (statusCode !== 200 || !isJson || !('value' in verdict) || !isObject(verdict.value))
+      throw new Error('no JSON object');
+    return verdict.value;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

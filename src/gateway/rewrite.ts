@@ -1,0 +1,120 @@
+import { parseStrictJson } from '../http/json.js';
+import { parseQuery, printQuery } from '../http/query.js';
+import type { Pairs } from '../http/request.js';
+
+type Json = Readonly<Record<string, unknown>>;
+type MapUrl = (url: string) => string;
+
+/**
+ * Gives the URLs in a resource other names, in the places where FHIR has addresses of this server: references, what a
+ * Bundle links to, where an attachment lies. Not in texts, and not where a URL is an identity (`url` of a definition or
+ * of an extension, canonicals, systems of codes and identifiers).
+ *
+ * What comes in is not changed; what needs no other name comes back as the very same object.
+ */
+export function rewriteUrls(value: unknown, mapUrl: MapUrl): unknown {
+  return rewritten(value, mapUrl, '');
+}
+
+function rewritten(value: unknown, mapUrl: MapUrl, place: string): unknown {
+  if (Array.isArray(value)) {
+    const members = (value as readonly unknown[]).map((member) => rewritten(member, mapUrl, place));
+    return members.some((member, index) => member !== value[index]) ? members : value;
+  }
+  if (!isRecord(value)) return value;
+  const members = Object.entries(value).map(([name, member]) => [name, renamed(name, member)] as const);
+  return members.some(([name, member]) => member !== value[name]) ? Object.fromEntries(members) : value;
+
+  function renamed(name: string, member: unknown): unknown {
+    if (typeof member !== 'string') return rewritten(member, mapUrl, name);
+    return isAddress(name, value as Json, place) ? mapUrl(member) : member;
+  }
+}
+
+const IDENTITIES = new Set(['extension', 'modifierExtension']);
+
+function isAddress(name: string, holder: Json, place: string): boolean {
+  switch (name) {
+    case 'reference':
+    case 'fullUrl':
+    case 'location':
+      return true;
+    case 'url':
+      return !IDENTITIES.has(place) && typeof holder['resourceType'] !== 'string';
+    case 'value':
+      return isOperation(holder) && isAddressPointer(holder['path']);
+    default:
+      return false;
+  }
+}
+
+/** One operation of a JSON Patch (RFC 6902, 4). */
+function isOperation(holder: Json): holder is Json & { readonly path: string } {
+  return typeof holder['op'] === 'string' && typeof holder['path'] === 'string';
+}
+
+function isAddressPointer(pointer: string): boolean {
+  if (pointer.endsWith('/reference')) return true;
+  return /.\/url$/.test(pointer) && !/\/(?:extension|modifierExtension)\/(?:\d+|-)\/url$/.test(pointer);
+}
+
+/** The parameters of a search whose values, or members of lists of values, are URLs. */
+export function rewriteParameters(parameters: Pairs, mapUrl: MapUrl): Pairs {
+  return parameters.map(([name, value]) => [
+    name,
+    value
+      .split(/(?<!\\),/)
+      .map(mapUrl)
+      .join(','),
+  ]);
+}
+
+/**
+ * A body as upstream is to read it. In a batch or transaction, searches are in the URLs of entries, and a JSON Patch is
+ * in a Binary (FHIR R4, 3.1.0.9.1).
+ */
+export function rewriteBody(body: unknown, mapUrl: MapUrl): unknown {
+  const outer = rewriteUrls(body, mapUrl);
+  if (!isRecord(outer) || outer['resourceType'] !== 'Bundle') return outer;
+  const { type, entry } = outer;
+  if ((type !== 'batch' && type !== 'transaction') || !Array.isArray(entry)) return outer;
+  return { ...outer, entry: (entry as readonly unknown[]).map((each) => rewriteEntry(each, mapUrl)) };
+}
+
+function rewriteEntry(entry: unknown, mapUrl: MapUrl): unknown {
+  if (!isRecord(entry) || !isRecord(entry['request'])) return entry;
+  const { request, resource } = entry;
+  const { url, ifNoneExist, method } = request;
+  return {
+    ...entry,
+    ...(method === 'PATCH' && { resource: rewritePatchIn(resource, mapUrl) }),
+    request: {
+      ...request,
+      ...(typeof url === 'string' && { url: rewriteQueryOf(url, mapUrl) }),
+      ...(typeof ifNoneExist === 'string' && { ifNoneExist: rewriteQuery(ifNoneExist, mapUrl) }),
+    },
+  };
+}
+
+function rewriteQueryOf(url: string, mapUrl: MapUrl): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? url : `${url.slice(0, mark)}?${rewriteQuery(url.slice(mark + 1), mapUrl)}`;
+}
+
+/** A query that the guard has printed; one that is none stays as it is. */
+function rewriteQuery(query: string, mapUrl: MapUrl): string {
+  const parameters = parseQuery(query);
+  return parameters ? printQuery(rewriteParameters(parameters, mapUrl)) : query;
+}
+
+function rewritePatchIn(binary: unknown, mapUrl: MapUrl): unknown {
+  if (!isRecord(binary) || typeof binary['data'] !== 'string') return binary;
+  const patch = parseStrictJson(Buffer.from(binary['data'], 'base64'));
+  if (!('value' in patch)) return binary;
+  const other = rewriteUrls(patch.value, mapUrl);
+  return other === patch.value ? binary : { ...binary, data: Buffer.from(JSON.stringify(other)).toString('base64') };
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

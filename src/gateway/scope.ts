@@ -1,0 +1,21 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { UpstreamError } from './upstream-error.js';
+
+/** What belongs to one request of a client, whatever is asked of upstream for its sake. */
+export interface RequestScope {
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+  /** The trace that upstream is to continue, as headers. */
+  readonly trace: Readonly<Record<string, string>>;
+  /** The Authorization header of the client, where upstream is to have it. */
+  readonly authorization: string | undefined;
+  /** ETags of the stored resources by which a write was judged, by `Type/id`. */
+  readonly judgedBy: Map<string, string>;
+  /** What kept the guard from looking up a resource: it refuses, whatever the reason. */
+  failure: UpstreamError | undefined;
+  /** Milliseconds that were spent waiting for upstream. */
+  upstreamMs: number;
+}
+
+/** The guard looks up stored resources on its own; this tells for which request. */
+export const requestScope = new AsyncLocalStorage<RequestScope>();

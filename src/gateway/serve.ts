@@ -1,0 +1,62 @@
+import type { IncomingMessage } from 'node:http';
+import type { SMARTHandler } from '../handler.js';
+import type { FinalAnswer, Guard } from '../http/guard.js';
+import type { FhirRequest, HeaderBag } from '../http/request.js';
+import { failureAnswer } from './answer.js';
+import type { StreamedAnswer } from './binary.js';
+import { isBinaryRead, serveBinary, wantsContent } from './binary.js';
+import type { GatewayEvent } from './event.js';
+import type { Forwarding } from './forward.js';
+import { forward } from './forward.js';
+import { incomingBody } from './incoming-body.js';
+import type { PublicDocuments } from './public-documents.js';
+import type { RequestScope } from './scope.js';
+
+/** What one request came to. */
+export interface Served extends Pick<GatewayEvent, 'operation' | 'resourceType' | 'answeredBy'> {
+  readonly answer: FinalAnswer | StreamedAnswer;
+}
+
+export interface Serving extends Forwarding {
+  readonly handler: SMARTHandler;
+  readonly guard: Guard;
+  readonly documents: PublicDocuments;
+}
+
+/** Serves one FHIR request, from the guard to upstream and back. @throws UpstreamError */
+export async function serve(serving: Serving, scope: RequestScope, incoming: IncomingMessage): Promise<Served> {
+  const { guard, bases, documents } = serving;
+  const { method = '', url = '', headers } = incoming;
+  const wanted = isBinaryUrl(method, url) && wantsContent(headers.accept) ? headers.accept : undefined;
+  // The elements of a Binary are read as FHIR in any case; what it holds comes when they have been judged.
+  const judged: HeaderBag = wanted === undefined ? headers : { ...headers, accept: 'application/fhir+json' };
+  const body = (): ReturnType<typeof incomingBody> => incomingBody(incoming, guard.settings.maxBodyBytes, bases);
+  const admission = await guard.admit({ method, url, headers: judged, body });
+  if (admission.verdict === 'refused') {
+    const { failure } = scope;
+    const unknown = { operation: undefined, resourceType: undefined };
+    // Without what is stored nothing was judged; the guard cannot know why.
+    if (failure) return { ...unknown, answer: failureAnswer(failure.status), answeredBy: 'gateway' };
+    return { ...unknown, answer: admission.answer, answeredBy: 'guard' };
+  }
+  const about = aboutRequest(admission.request);
+  if (admission.verdict === 'public') {
+    return { ...about, answer: await documents.answer(admission.request), answeredBy: 'gateway' };
+  }
+  const { request } = admission;
+  const { baseUrl } = guard.settings;
+  const answer = isBinaryRead(request)
+    ? await serveBinary({ ...serving, baseUrl }, scope, { ...admission, request }, wanted)
+    : await forward(serving, scope, admission, headers);
+  return { ...about, answer, answeredBy: 'upstream' };
+}
+
+function isBinaryUrl(method: string, url: string): boolean {
+  return (method === 'GET' || method === 'HEAD') && /\/Binary\/[^/?]+(?:\/_history\/[^/?]+)?(?:\?|$)/.test(url);
+}
+
+function aboutRequest(request: FhirRequest): Pick<GatewayEvent, 'operation' | 'resourceType'> {
+  const { kind, resourceType } = request;
+  if (kind === 'interaction') return { operation: request.interaction, resourceType };
+  return { operation: kind === 'operation' ? request.operation : kind, resourceType };
+}
