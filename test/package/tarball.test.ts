@@ -14,6 +14,7 @@ import { packTarball, root } from './tarball.js';
 const ALLOWED = [
   /^(?:package\.json|README\.md|CHANGELOG\.md|LICENSE)$/,
   /^docs\/[a-z0-9-]+\.md$/,
+  /^docs\/images\/[a-z0-9-]+\.svg$/,
   /^dist\/(?:esm|cjs)\/[a-zA-Z0-9/-]+\.(?:js|d\.ts)$/,
   /^dist\/cjs\/package\.json$/,
 ];
