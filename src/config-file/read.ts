@@ -6,7 +6,7 @@ import { JsonTextError, parseJson } from './parse-json.js';
 import { confirm } from './confirm.js';
 import type { ConfigProblem } from './problem.js';
 import { ConfigFileError, printPath } from './problem.js';
-import { bareSchema, fileSchema } from './schema/file.js';
+import { schemasOf } from './schema/file.js';
 import type { PathProblem } from './schema/issue.js';
 import { problemsOf } from './schema/issue.js';
 import type { Environment } from './schema/text.js';
@@ -53,7 +53,8 @@ type Outcome = { readonly settings: Settings } | { readonly problems: readonly P
 
 function check(value: unknown, env: Environment): Outcome {
   const isBare = isBareConfig(value);
-  const result = isBare ? bareSchema(env).safeParse(value) : fileSchema(env).safeParse(value);
+  const { file, bare } = schemasOf(env);
+  const result = isBare ? bare.safeParse(value) : file.safeParse(value);
   if (!result.success) return { problems: problemsOf(result.error.issues, value) };
   const rest = omit(result.data, '$schema');
   // The schema says what is there, the types of Settings how it is called: an absent key is absent in both.

@@ -8,6 +8,22 @@ import type { Environment } from './text.js';
 import { textsIn } from './text.js';
 import { tokenSection } from './token.js';
 
+/** The schemas of an environment, made once: that takes longer than to check a file by them. */
+export function schemasOf(env: Environment): Schemas {
+  const known = made.get(env);
+  if (known) return known;
+  const schemas = { file: fileSchema(env), bare: bareSchema(env) };
+  made.set(env, schemas);
+  return schemas;
+}
+
+const made = new WeakMap<Environment, Schemas>();
+
+interface Schemas {
+  readonly file: ReturnType<typeof fileSchema>;
+  readonly bare: ReturnType<typeof bareSchema>;
+}
+
 /** The whole file. */
 export function fileSchema(env: Environment) {
   const texts = textsIn(env);
@@ -29,6 +45,6 @@ export function fileSchema(env: Environment) {
 }
 
 /** A SMARTConfig by itself, as users of fhir-works-on-aws-authz-smart have it. */
-export function bareSchema(env: Environment) {
+function bareSchema(env: Environment) {
   return smartSection(textsIn(env)).extend({ $schema: z.string().optional() });
 }
