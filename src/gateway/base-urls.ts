@@ -34,6 +34,11 @@ export class BaseUrls {
     return below === undefined ? url : `${this.#upstream[0].text}${below}`;
   };
 
+  /** The public URL of what is below the base. @param below From a slash on. */
+  publicUrl(below: string): string {
+    return `${this.#public.text}${below}`;
+  }
+
   /** Whether a URL is the public base or below it. */
   isPublic(url: string): boolean {
     return belowBase(url, this.#public) !== undefined;

@@ -4,7 +4,7 @@ import type { Admitted, FinalAnswer } from '../http/guard.js';
 import type { HeaderBag, InteractionRequest } from '../http/request.js';
 import { parseFhirUrl } from '../identity/fhir-url.js';
 import { failureAnswer } from './answer.js';
-import type { Forwarding } from './forward.js';
+import type { Forwarding, StreamedAnswer } from './forward.js';
 import { forNobodyElse } from './forward.js';
 import { accepts, acceptsByName } from './media-range.js';
 import { readAnswer } from './read-answer.js';
@@ -14,11 +14,6 @@ import { readStored } from './stored.js';
 import type { UpstreamStream } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
 import { upstreamHeaders } from './upstream-headers.js';
-
-/** An answer whose body is handed on as it comes. */
-export interface StreamedAnswer extends Omit<FinalAnswer, 'body'> {
-  readonly stream: UpstreamStream['body'];
-}
 
 export interface BinaryServing extends Forwarding {
   readonly handler: SMARTHandler;

@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream';
 import { idOf, typeOf } from '../access/judge.js';
 import type { Admitted, FinalAnswer } from '../http/guard.js';
 import { printQuery } from '../http/query.js';
 import type { FhirRequest, HeaderBag } from '../http/request.js';
 import type { BaseUrls } from './base-urls.js';
+import { publicLines } from './lines.js';
 import { notModifiedSince } from './not-modified.js';
 import { readAnswer } from './read-answer.js';
 import { passedHeaders } from './response-headers.js';
@@ -11,6 +13,11 @@ import type { RequestScope } from './scope.js';
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
 import { upstreamHeaders } from './upstream-headers.js';
+
+/** An answer whose body is handed on as it comes. */
+export interface StreamedAnswer extends Omit<FinalAnswer, 'body'> {
+  readonly stream: Readable;
+}
 
 export interface Forwarding {
   readonly upstream: Upstream;
@@ -26,9 +33,10 @@ export async function forward(
   scope: RequestScope,
   admitted: Admitted,
   asked: HeaderBag,
-): Promise<FinalAnswer> {
+): Promise<FinalAnswer | StreamedAnswer> {
   const { upstream, bases } = forwarding;
   const request = requestOf(forwarding, scope, admitted);
+  if (admitted.judgeStream) return forwardStream(forwarding, scope, request, admitted.judgeStream);
   const started = performance.now();
   const answer = await upstream.send(request, scope.signal).finally(() => {
     scope.upstreamMs += performance.now() - started;
@@ -40,6 +48,29 @@ export async function forward(
   const headers = passedHeaders(answer.headers, upstream.urlOf(request.below), bases);
   const judged = await admitted.judgeResponse({ status: answer.status, headers, body });
   return forNobodyElse(notModifiedSince(admitted.request, asked, judged));
+}
+
+/** Fetches a file of an export, and has it judged line by line while it comes. */
+async function forwardStream(
+  { upstream, bases }: Forwarding,
+  scope: RequestScope,
+  request: UpstreamRequest,
+  judgeStream: NonNullable<Admitted['judgeStream']>,
+): Promise<FinalAnswer | StreamedAnswer> {
+  const { status, headers, body } = await upstream.open(request, scope.signal);
+  if (status !== 200 || headers['content-encoding'] !== undefined) {
+    body.destroy();
+    if (status < 400) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
+  }
+  const passed = passedHeaders(headers, upstream.urlOf(request.below), bases);
+  const lines = status === 200 ? publicLines(body, bases) : [];
+  const judged = await judgeStream({ status, headers: passed, body: Readable.from(lines) });
+  if (typeof judged.body !== 'object' || judged.body instanceof Uint8Array) {
+    body.destroy();
+    return forNobodyElse({ ...judged, body: judged.body });
+  }
+  const { status: final, headers: kept } = judged;
+  return { ...forNobodyElse({ status: final, headers: kept, body: undefined }), stream: Readable.from(judged.body) };
 }
 
 /** The request as upstream gets it: what was judged, under upstream's own names. */

@@ -9,10 +9,10 @@ import { createGuard } from '../http/guard.js';
 import { sendAnswer } from '../http/hold-response.js';
 import { failureAnswer, jsonAnswer } from './answer.js';
 import { BaseUrls } from './base-urls.js';
-import type { StreamedAnswer } from './binary.js';
 import { atMost } from './byte-limit.js';
 import { allowOrigin } from './cors.js';
 import type { RequestSpan } from './event.js';
+import type { StreamedAnswer } from './forward.js';
 import { Health } from './health.js';
 import type { GatewayOptions, GatewaySettings } from './options.js';
 import { gatewaySettings } from './options.js';
@@ -71,20 +71,27 @@ class GuardingProxy implements Gateway {
       timeoutMs: settings.upstreamTimeoutMs,
       maxResponseBytes: settings.maxResponseBytes,
     });
-    // The guard's own options are checked before anything is looked up.
-    const { baseUrl } = createGuard(handler, options).settings;
+    const { fhirVersion, narrowSearch, ...others } = options;
+    const { baseUrl } = createGuard(handler, { ...others, fhirVersion }).settings;
     const bases = new BaseUrls(baseUrl, settings.upstreamNames);
-    const guard = createGuard(handler, { ...options, lookup: storedLookup(upstream, bases) });
     const configuration = new SmartConfiguration(settings.smartConfiguration, settings.smartConfigurationUrl);
-    const { fhirVersion } = options;
     const documents = new PublicDocuments({ upstream, bases, baseUrl, fhirVersion, configuration });
+    const supports = (resourceType: string, parameter: string): boolean =>
+      documents.followed[resourceType]?.includes(parameter) ?? false;
+    const guard = createGuard(handler, {
+      ...others,
+      fhirVersion,
+      lookup: storedLookup(upstream, bases),
+      ...(narrowSearch && { narrowSearch: { supports, ...narrowSearch } }),
+    });
+    const looksForParameters = narrowSearch !== undefined && narrowSearch.supports === undefined;
     const { basePath } = guard.settings;
     const { healthPath, bindsVersion } = settings;
     if (healthPath !== undefined && basePath !== '' && `${healthPath}/`.startsWith(`${basePath}/`)) {
       throw new ConfigError('healthPath', 'must not be below the base path');
     }
     this.#settings = settings;
-    this.#serving = { upstream, bases, basePath, bindsVersion, handler, guard, documents };
+    this.#serving = { upstream, bases, basePath, bindsVersion, handler, guard, documents, looksForParameters };
     this.#health = new Health(upstream, settings.jwksEndpoint);
   }
 

@@ -2,6 +2,7 @@ import type { Dispatcher } from 'undici';
 import { Pool } from 'undici';
 import { ConfigError } from '../errors.js';
 import type { GuardOptions } from '../http/guard.js';
+import type { NarrowSearchOptions } from '../http/narrow-search.js';
 import { normalizeBaseUrl } from '../identity/fhir-url.js';
 import type { GatewayEvent, Tracing } from './event.js';
 
@@ -11,7 +12,7 @@ export type UpstreamHeaders =
   | (() => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>);
 
 /** How a gateway is set up: as a guard, and: */
-export interface GatewayOptions extends Omit<GuardOptions, 'lookup'> {
+export interface GatewayOptions extends Omit<GuardOptions, 'lookup' | 'narrowSearch'> {
   /** Base URL of the FHIR server behind the gateway: `http://fhir.internal:8080/fhir`. */
   readonly upstream: string;
   /**
@@ -29,6 +30,11 @@ export interface GatewayOptions extends Omit<GuardOptions, 'lookup'> {
    * true.
    */
   readonly bindsVersion?: boolean;
+  /**
+   * Narrow searches to the caller's compartment before upstream runs them, by search parameters that upstream follows.
+   * Default for `supports`: those that its CapabilityStatement lists. Default: what is found is filtered, and no more.
+   */
+  readonly narrowSearch?: Partial<NarrowSearchOptions>;
   /** The undici Dispatcher that connects to upstream: for TLS, client certificates, proxies. It is not closed here. */
   readonly dispatcher?: Dispatcher;
   /** Connections to upstream. Default 64, from 1 to 1024. Not with `dispatcher`. */
@@ -39,7 +45,7 @@ export interface GatewayOptions extends Omit<GuardOptions, 'lookup'> {
   readonly upstreamTimeoutMs?: number;
   /** The largest answer of upstream that is held to be judged, in bytes. Default 16 MiB, from 1 KiB to 256 MiB. */
   readonly maxResponseBytes?: number;
-  /** The largest content of a Binary that is streamed, in bytes. Default 256 MiB, from 1 KiB to 64 GiB. */
+  /** The largest content of a Binary, or file of an export, that is streamed, in bytes. Default 256 MiB, from 1 KiB to 64 GiB. */
   readonly maxBinaryBytes?: number;
   /** Requests at a time; one more is answered with 503. Default 256, from 1 to 65536. */
   readonly maxConcurrentRequests?: number;

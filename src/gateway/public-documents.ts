@@ -1,5 +1,6 @@
 import type { FinalAnswer } from '../http/guard.js';
 import type { PublicRequest } from '../http/request.js';
+import { searchParametersOf } from '../http/narrow-search.js';
 import { outcomeOf } from '../http/outcome.js';
 import { failureAnswer, jsonAnswer } from './answer.js';
 import type { BaseUrls } from './base-urls.js';
@@ -13,6 +14,8 @@ import { UpstreamError } from './upstream-error.js';
 
 const MAX_AGE_MS = 60_000;
 
+type SearchParameters = ReturnType<typeof searchParametersOf>;
+
 export interface Described {
   readonly upstream: Upstream;
   readonly bases: BaseUrls;
@@ -25,12 +28,30 @@ export interface Described {
 export class PublicDocuments {
   readonly #described: Described;
   readonly #statement: Cached<unknown>;
+  #followed: SearchParameters | undefined;
   /** CapabilityStatement.date of a statement of our own. */
   readonly #since = new Date().toISOString();
 
   constructor(described: Described) {
     this.#described = described;
     this.#statement = new Cached(() => this.#fetchStatement(), MAX_AGE_MS);
+  }
+
+  /** The search parameters that upstream follows, by type: none before {@link lookForParameters} was first awaited. */
+  get followed(): SearchParameters {
+    return this.#followed ?? {};
+  }
+
+  /** Sees to it that the search parameters are known: waits for the first time, and has them renewed later on. */
+  async lookForParameters(): Promise<void> {
+    const renewed = this.#statement.get().then(
+      (statement) => {
+        this.#followed = searchParametersOf(statement);
+      },
+      // Then searches are not narrowed, or as before.
+      () => undefined,
+    );
+    if (!this.#followed) await renewed;
   }
 
   /** @throws UpstreamError */

@@ -37,8 +37,18 @@ export function passedHeaders(headers: HeaderBag, url: string, bases: BaseUrls):
   return passed;
 }
 
+/** A resource or a version of it at the end of a path: `Type/id`, `Type/id/_history/vid`. */
+const INSTANCE = /\/([A-Z][A-Za-z]+\/[A-Za-z0-9\-.]{1,64}(?:\/_history\/[A-Za-z0-9\-.]{1,64})?)$/;
+
+/**
+ * A location under the public base. Of a resource, type and id are enough: there are servers that get the part before
+ * them wrong.
+ */
 function publicLocation(location: string, url: string, bases: BaseUrls): string | undefined {
   if (!URL.canParse(location, url)) return undefined;
-  const told = bases.toPublic(new URL(location, url).href);
-  return bases.isPublic(told) ? told : undefined;
+  const { href, pathname } = new URL(location, url);
+  const told = bases.toPublic(href);
+  if (!bases.isPublic(told)) return undefined;
+  const [, instance] = INSTANCE.exec(pathname) ?? [];
+  return instance === undefined ? told : bases.publicUrl(`/${instance}`);
 }

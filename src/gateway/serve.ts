@@ -3,10 +3,9 @@ import type { SMARTHandler } from '../handler.js';
 import type { FinalAnswer, Guard } from '../http/guard.js';
 import type { FhirRequest, HeaderBag } from '../http/request.js';
 import { failureAnswer } from './answer.js';
-import type { StreamedAnswer } from './binary.js';
 import { isBinaryRead, serveBinary, wantsContent } from './binary.js';
 import type { GatewayEvent } from './event.js';
-import type { Forwarding } from './forward.js';
+import type { Forwarding, StreamedAnswer } from './forward.js';
 import { forward } from './forward.js';
 import { incomingBody } from './incoming-body.js';
 import type { PublicDocuments } from './public-documents.js';
@@ -21,6 +20,8 @@ export interface Serving extends Forwarding {
   readonly handler: SMARTHandler;
   readonly guard: Guard;
   readonly documents: PublicDocuments;
+  /** Whether searches are narrowed by what upstream's CapabilityStatement lists. */
+  readonly looksForParameters: boolean;
 }
 
 /** Serves one FHIR request, from the guard to upstream and back. @throws UpstreamError */
@@ -31,6 +32,7 @@ export async function serve(serving: Serving, scope: RequestScope, incoming: Inc
   // The elements of a Binary are read as FHIR in any case; what it holds comes when they have been judged.
   const judged: HeaderBag = wanted === undefined ? headers : { ...headers, accept: 'application/fhir+json' };
   const body = (): ReturnType<typeof incomingBody> => incomingBody(incoming, guard.settings.maxBodyBytes, bases);
+  if (serving.looksForParameters) await documents.lookForParameters();
   const admission = await guard.admit({ method, url, headers: judged, body });
   if (admission.verdict === 'refused') {
     const { failure } = scope;

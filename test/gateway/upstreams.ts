@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
 import type { Clinic } from '../http/clinic.js';
 import { closed, listening, originOf } from '../http/clinic.js';
+import type { Beside } from '../http/hosts.js';
 
 export interface RunningUpstream {
   /** `http://127.0.0.1:PORT/upstream/r4` */
@@ -20,17 +21,24 @@ const PATH = '/upstream/r4';
 export async function clinicUpstream(
   clinic: Clinic,
   seen: (request: IncomingMessage) => void = () => undefined,
+  beside: Beside = () => false,
 ): Promise<RunningUpstream> {
   const server = await listening(
     createServer((request, response) => {
       seen(request);
-      void answer(clinic, `${originOf(server)}${PATH}`, request, response);
+      void answer(clinic, `${originOf(server)}${PATH}`, request, response, beside);
     }),
   );
   return { base: `${originOf(server)}${PATH}`, server, close: () => closed(server) };
 }
 
-async function answer(clinic: Clinic, base: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(
+  clinic: Clinic,
+  base: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+  beside: Beside,
+): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
   const text = Buffer.concat(chunks).toString();
@@ -43,6 +51,7 @@ async function answer(clinic: Clinic, base: string, request: IncomingMessage, re
     send(response, 404, { resourceType: 'OperationOutcome', issue: [{ severity: 'error', code: 'not-found' }] });
     return;
   }
+  if (beside(below, request, response, body)) return;
   const { status, resource } = await clinic.execute(method, below, body, headers);
   const { meta, resourceType, id } = resource as { meta?: Json; resourceType: string; id?: string };
   if (typeof meta?.['versionId'] === 'string') response.setHeader('etag', `W/"${meta['versionId']}"`);
