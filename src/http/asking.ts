@@ -4,6 +4,7 @@ import type { SMARTHandler } from '../handler.js';
 import type { UserIdentity } from '../identity/identity.js';
 import type { ResourceLookup } from '../options.js';
 import type { Interaction } from '../scope/rule.js';
+import type { BulkDataSettings } from './bulk-data.js';
 import type { NarrowSearchOptions } from './narrow-search.js';
 
 /** The options of a guard, with their defaults. */
@@ -17,6 +18,7 @@ export interface GuardSettings {
   readonly maxBodyBytes: number;
   readonly lookup: ResourceLookup | undefined;
   readonly narrowSearch: NarrowSearchOptions | undefined;
+  readonly bulkData: BulkDataSettings | undefined;
 }
 
 /** Who asks whom: what every question to the handler takes along. */

@@ -7,6 +7,7 @@ import { holdResponse, sendAnswer } from './hold-response.js';
 import { queryObject } from './query.js';
 import { readBody } from './read-body.js';
 import type { FhirRequest } from './request.js';
+import { streamResponse } from './stream-response.js';
 
 /** What the middleware leaves on a request: who asks, and what was judged. */
 export interface SmartRequest {
@@ -68,7 +69,8 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
         request: admission.request,
       };
       if (admission.verdict === 'admitted') replace(request, admission);
-      if (admission.judgeResponse) holdResponse(response, admission.judgeResponse);
+      if (admission.verdict === 'admitted' && admission.judgeStream) streamResponse(response, admission.judgeStream);
+      else if (admission.judgeResponse) holdResponse(response, admission.judgeResponse);
       redirect(request, target);
       next();
     }, next);
@@ -112,5 +114,8 @@ function define(request: ExpressRequest, name: string, value: unknown): void {
   Object.defineProperty(request, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
+export { searchParametersOf } from './narrow-search.js';
+export type { BulkDataOptions, JobStore } from './bulk-data.js';
 export type { GuardOptions } from './guard.js';
+export type { NarrowSearchOptions } from './narrow-search.js';
 export type { FhirRequest } from './request.js';

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SMARTHandler } from '../handler.js';
+import type { GuardSettings } from './asking.js';
 import type { Admitted, GuardOptions } from './guard.js';
 import { createGuard } from './guard.js';
 import { holdResponse } from './hold-response.js';
 import { queryObject } from './query.js';
 import { readBody } from './read-body.js';
 import type { SmartRequest } from './express.js';
+import { streamResponse } from './stream-response.js';
 
 /** The parts of a Fastify request that are read or replaced. */
 export interface FastifyRequestLike {
@@ -71,7 +73,7 @@ export async function smartFhirFastify(fastify: FastifyLike, options: SmartFhirF
   fastify.addHook('preParsing', async (request, reply, payload) => {
     const { raw } = request;
     const { method = '', url = '', headers } = raw;
-    if (method === 'HEAD') return answerHead(request, reply);
+    if (method === 'HEAD' && !isAboutJobs(guard.settings, url)) return answerHead(request, reply);
     const body = (): ReturnType<typeof readBody> => readBody(raw, guard.settings.maxBodyBytes);
     const admission = await guard.admit({ method, url, headers, body });
     if (admission.verdict === 'refused') {
@@ -95,7 +97,8 @@ export async function smartFhirFastify(fastify: FastifyLike, options: SmartFhirF
     }
     // The body has been read: for the parsers there is none.
     for (const name of ['content-type', 'content-length', 'transfer-encoding']) Reflect.deleteProperty(headers, name);
-    holdResponse(reply.raw, admission.judgeResponse);
+    if (admission.judgeStream) streamResponse(reply.raw, admission.judgeStream);
+    else holdResponse(reply.raw, admission.judgeResponse);
     return payload;
   });
 
@@ -103,6 +106,12 @@ export async function smartFhirFastify(fastify: FastifyLike, options: SmartFhirF
     const body = bodies.get(request)?.execute.body;
     if (body) request.body = 'form' in body ? queryObject(body.form) : body.json;
   });
+}
+
+/** A file of an export is too large for a GET whose body is dropped: there the guard refuses. */
+function isAboutJobs({ basePath, bulkData }: GuardSettings, url: string): boolean {
+  if (!bulkData) return false;
+  return [bulkData.statusPath, bulkData.filePath].some((path) => url.startsWith(`${basePath}/${path}/`));
 }
 
 /** Fastify's own HEAD routes drop the body before anybody could judge it. */
@@ -118,6 +127,9 @@ Object.assign(smartFhirFastify, {
   [Symbol.for('fastify.display-name')]: 'smart-fhir-authz',
 });
 
+export { searchParametersOf } from './narrow-search.js';
+export type { BulkDataOptions, JobStore } from './bulk-data.js';
 export type { GuardOptions } from './guard.js';
+export type { NarrowSearchOptions } from './narrow-search.js';
 export type { SmartRequest } from './express.js';
 export type { FhirRequest } from './request.js';

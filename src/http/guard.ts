@@ -1,4 +1,3 @@
-import omit from 'lodash/omit.js';
 import type { RequestContext } from 'fhir-works-on-aws-interface';
 import { checkFhirVersion } from '../config.js';
 import { ConfigError } from '../errors.js';
@@ -10,8 +9,14 @@ import { TokenError } from '../token/error.js';
 import type { Asking, GuardSettings } from './asking.js';
 import { opensAll } from './asking.js';
 import { presentedBearer } from './bearer.js';
+import type { BulkDataOptions } from './bulk-data.js';
+import { bulkDataSettings } from './bulk-data.js';
+import { final, passedOn, withServerHeaders } from './final-answer.js';
 import { isBoundedJson, parseStrictJson } from './json.js';
 import { judgeBundle } from './judge-bundle.js';
+import type { PassedExport } from './judge-export.js';
+import { isExport, judgeJob, judgeKickOff } from './judge-export.js';
+import { judgeFile } from './judge-file.js';
 import type { Content } from './judge-request.js';
 import { NOTHING, judgeRequest } from './judge-request.js';
 import type { Judged, Received } from './judge-response.js';
@@ -24,7 +29,7 @@ import { checkNarrowSearch } from './narrow-search.js';
 import type { RawRequest } from './parse.js';
 import { parseFhirRequest } from './parse.js';
 import { canonicalForm, canonicalUrl, isPostedSearch } from './print.js';
-import { isParameter, printQuery } from './query.js';
+import { isParameter, parseQuery, printQuery } from './query.js';
 import type { FhirRequest, HeaderBag, Malformed, Pairs, PublicRequest } from './request.js';
 import { isMalformed } from './request.js';
 
@@ -50,6 +55,8 @@ export interface GuardOptions {
    * emptied by filtering. Default: searches run as they were asked, and what is found is filtered.
    */
   readonly narrowSearch?: NarrowSearchOptions;
+  /** Let bulk data be exported through the guard. Default: `$export` is an operation like others, and refused. */
+  readonly bulkData?: BulkDataOptions;
   /** Tell clients why they are refused. For development only: it tells attackers, too. Default false. */
   readonly explain?: boolean;
   /** The largest body of a request, in bytes. Default 5 MiB, from 1 KiB to 256 MiB. */
@@ -97,6 +104,26 @@ export interface Admitted {
   };
   /** Judges what the server answered. Never rejects. */
   readonly judgeResponse: (response: ServerResponse) => Promise<FinalAnswer>;
+  /**
+   * For what may be too large to be held, a file of an export: judges the answer while it comes. A host that cannot
+   * stream may hold it all the same, and ask `judgeResponse`. Never rejects; what it gives to read may fail in the midst,
+   * and the connection has to be broken off then, so that nobody takes it for whole.
+   */
+  readonly judgeStream?: (response: StreamedResponse) => Promise<FinalAnswer | StreamedAnswer>;
+}
+
+/** What the server answers, while it comes. */
+export interface StreamedResponse {
+  readonly status: number;
+  readonly headers: HeaderBag;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/** What the client gets, while it is judged. */
+export interface StreamedAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | readonly string[]>>;
+  readonly body: AsyncIterable<string>;
 }
 
 /** What the client gets. */
@@ -155,7 +182,8 @@ function settingsOf(options: GuardOptions): GuardSettings {
   const version = checkFhirVersion(options.fhirVersion);
   const realm = options.realm ?? baseUrl;
   const narrowSearch = options.narrowSearch && checkNarrowSearch(options.narrowSearch);
-  return { baseUrl, basePath, version, realm, hideForbidden, explain, maxBodyBytes, lookup, narrowSearch };
+  const bulkData = options.bulkData && bulkDataSettings(options.bulkData);
+  return { baseUrl, basePath, version, realm, hideForbidden, explain, maxBodyBytes, lookup, narrowSearch, bulkData };
 }
 
 async function judge(
@@ -164,7 +192,8 @@ async function judge(
   incoming: GuardRequest,
 ): Promise<Admission | Answer> {
   const { method, url, headers, requestContext } = incoming;
-  const raw: RawRequest = { method, url, headers, basePath: settings.basePath, version: settings.version };
+  const { basePath, version, bulkData } = settings;
+  const raw: RawRequest = { method, url, headers, basePath, version, ...(bulkData && { jobPaths: bulkData }) };
   const parsed = parseFhirRequest(raw);
   if (isMalformed(parsed)) return malformedAnswer(parsed);
   if (isPublic(parsed)) {
@@ -182,10 +211,19 @@ async function judge(
   const { request, content } = read;
   // The token came in the header; one that comes in the form as well is refused all the same (RFC 6750, 2).
   if (request.parameters.some(([name]) => name === 'access_token')) return badRequest(settings);
+  if (isPublic(request)) return refusal(500, 'exception');
+  if (request.kind === 'bulk-data') {
+    if (!bulkData || content.kind !== 'none') return refusal(400, 'structure');
+    const verdict = await judgeJob(asking, bulkData, request);
+    return 'refused' in verdict ? verdict.refused : admittedExport(asking, incoming, verdict);
+  }
   if (request.format === 'other' || (request.format === undefined && !acceptsJson(headers['accept']))) {
     return refusal(406, 'not-supported');
   }
-  if (isPublic(request)) return refusal(500, 'exception');
+  if (bulkData && request.kind === 'operation' && isExport(request)) {
+    const verdict = await judgeKickOff(asking, bulkData, request, content);
+    return 'refused' in verdict ? verdict.refused : admittedExport(asking, incoming, verdict);
+  }
   if (request.kind === 'bundle') {
     const verdict = await judgeBundle(asking, request, content);
     if ('refused' in verdict) return verdict.refused;
@@ -328,6 +366,24 @@ function admitted(
   };
 }
 
+/** A request about bulk data, as the server knows it. */
+function admittedExport(asking: Asking, incoming: GuardRequest, passed: PassedExport): Admitted {
+  const { request, content, respond, location, headers, file } = passed;
+  const plain = admitted(asking, incoming, request, content, respond);
+  const [, query = ''] = location?.split('?') ?? [];
+  const execute = {
+    ...plain.execute,
+    ...(location !== undefined && {
+      url: `${asking.settings.basePath}${location}`,
+      query: parseQuery(query) ?? [],
+    }),
+    headers: { ...plain.execute.headers, ...headers },
+  };
+  if (!file) return { ...plain, execute };
+  const whole = (response: ServerResponse): Promise<FinalAnswer> => plain.judgeResponse(response);
+  return { ...plain, execute, ...judgeFile(asking, file, whole) };
+}
+
 /**
  * Headers that would let the server answer before, or with less than, what has to be judged: not modified, in part.
  * If-None-Match is answered here, after the judgement.
@@ -357,13 +413,13 @@ async function answerTo(
   const { status, headers, body } = response;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   if (bytes === undefined || bytes.length === 0)
-    return withServerHeaders(await respond({ status, resource: undefined }), headers, asked);
+    return withServerHeaders(await respond({ status, resource: undefined, headers }), headers, asked);
   const isPlain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity';
   const verdict = isPlain && isJsonMedia(headers['content-type']) ? parseStrictJson(bytes) : undefined;
   if (verdict && 'value' in verdict) {
-    return withServerHeaders(await respond({ status, resource: verdict.value }), headers, asked);
+    return withServerHeaders(await respond({ status, resource: verdict.value, headers }), headers, asked);
   }
-  if (status >= 400) return withServerHeaders(await respond({ status, resource: undefined }), headers, asked);
+  if (status >= 400) return withServerHeaders(await respond({ status, resource: undefined, headers }), headers, asked);
   // Bytes that nobody can judge: a PDF of a Binary, XML. Only for those who may see whatever it is.
   const isReading =
     request.kind === 'interaction' && (request.interaction === 'read' || request.interaction === 'vread');
@@ -371,53 +427,4 @@ async function answerTo(
     return { status, headers: passedOn(headers, 'all'), body: bytes };
   }
   return final(unjudged());
-}
-
-function withServerHeaders(judged: Judged, headers: HeaderBag, asked: HeaderBag): FinalAnswer {
-  if (judged.keeps === 'none') return final(judged);
-  const passed = passedOn(headers, judged.keeps);
-  const others = omit(passed, 'content-type');
-  if (judged.status === 200 && judged.keeps === 'all' && matches(asked['if-none-match'], passed['etag'])) {
-    return { status: 304, headers: others, body: undefined };
-  }
-  const answer = final(judged);
-  return { ...answer, headers: { ...others, ...answer.headers } };
-}
-
-/** RFC 9110, 13.1.2: the weak comparison. */
-function matches(asked: HeaderBag[string], etag: string | readonly string[] | undefined): boolean {
-  if (typeof asked !== 'string' || typeof etag !== 'string') return false;
-  const opaque = (tag: string): string => tag.trim().replace(/^W\//, '');
-  return asked.split(',').some((each) => opaque(each) === opaque(etag));
-}
-
-/** About a body that was replaced, about the connection, or a challenge that is not ours. */
-const NOT_PASSED_ON = new Set([
-  'content-length',
-  'content-encoding',
-  'transfer-encoding',
-  'content-md5',
-  'digest',
-  'www-authenticate',
-  'connection',
-  'keep-alive',
-]);
-
-function passedOn(headers: HeaderBag, keeps: 'all' | 'lists'): Record<string, string | readonly string[]> {
-  const passed: Record<string, string | readonly string[]> = {};
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || NOT_PASSED_ON.has(name)) continue;
-    if (keeps === 'lists' && (name === 'etag' || name === 'last-modified')) continue;
-    passed[name] = typeof value === 'number' ? String(value) : value;
-  }
-  return passed;
-}
-
-function final({ status, headers, body }: Answer): FinalAnswer {
-  if (!body) return { status, headers, body: undefined };
-  return {
-    status,
-    headers: { 'content-type': 'application/fhir+json; charset=utf-8', ...headers },
-    body: JSON.stringify(body),
-  };
 }

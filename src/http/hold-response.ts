@@ -62,29 +62,34 @@ export function sendAnswer(
   end: (chunk: string | Uint8Array, callback?: () => void) => unknown = response.end.bind(response),
   callback?: () => void,
 ): void {
-  for (const name of response.getHeaderNames()) if (!STAYS.test(name)) response.removeHeader(name);
-  response.statusCode = status;
-  response.statusMessage = '';
-  for (const [name, value] of Object.entries(headers))
-    response.setHeader(name, typeof value === 'string' ? value : [...value]);
+  setHead(response, status, headers);
   const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0));
   // RFC 9110, 8.6: no Content-Length where the status says that there is no content.
   if (status !== 204 && status !== 304) response.setHeader('content-length', bytes.length);
   end(bytes, callback);
 }
 
+/** Status and headers in place of all that were set. */
+export function setHead(response: NodeResponse, status: number, headers: FinalAnswer['headers']): void {
+  for (const name of response.getHeaderNames()) if (!STAYS.test(name)) response.removeHeader(name);
+  response.statusCode = status;
+  response.statusMessage = '';
+  for (const [name, value] of Object.entries(headers))
+    response.setHeader(name, typeof value === 'string' ? value : [...value]);
+}
+
 /** What the host set for the browser's sake goes with every answer. */
 const STAYS = /^(?:access-control-|vary$|strict-transport-security$|x-request-id$)/;
 
-function encodingOf(encoding: unknown): BufferEncoding {
+export function encodingOf(encoding: unknown): BufferEncoding {
   return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';
 }
 
-function callbackIn(args: readonly unknown[]): (() => void) | undefined {
+export function callbackIn(args: readonly unknown[]): (() => void) | undefined {
   return args.find((each): each is () => void => typeof each === 'function');
 }
 
-function headerPairs(headers: unknown): readonly (readonly [string, string | number | string[]])[] {
+export function headerPairs(headers: unknown): readonly (readonly [string, string | number | string[]])[] {
   if (Array.isArray(headers)) {
     const flat = headers.flat() as (string | number)[];
     return flat.flatMap((name, index) => (index % 2 === 0 ? [[String(name), flat[index + 1] ?? ''] as const] : []));

@@ -31,23 +31,25 @@ function flawOf(text: string): JsonFlaw | undefined {
   const levels: (Set<string> | undefined)[] = [];
   let expectsName = false;
   for (let at = 0; at < text.length; at += 1) {
-    const character = text.charAt(at);
-    switch (character) {
-      case '{':
-      case '[':
+    const code = text.charCodeAt(at);
+    // The cheapest way past what is neither string nor bracket nor comma.
+    if (code > COMMA && code < OPEN_BRACKET) continue;
+    switch (code) {
+      case OPEN_BRACE:
+      case OPEN_BRACKET:
         if (levels.length === MAX_JSON_DEPTH) return 'too-deep';
-        expectsName = character === '{';
+        expectsName = code === OPEN_BRACE;
         levels.push(expectsName ? new Set() : undefined);
         break;
-      case '}':
-      case ']':
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
         levels.pop();
         expectsName = false;
         break;
-      case ',':
+      case COMMA:
         expectsName = levels.at(-1) !== undefined;
         break;
-      case '"': {
+      case QUOTE: {
         const end = endOfString(text, at);
         if (end === -1) return 'syntax';
         const names = expectsName ? levels.at(-1) : undefined;
@@ -65,12 +67,20 @@ function flawOf(text: string): JsonFlaw | undefined {
   return undefined;
 }
 
+const BACKSLASH = 0x5c;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
 /** Where the string that starts at a quotation mark ends; -1 if it does not. */
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
   while (end !== -1) {
     let backslashes = 0;
-    while (text[end - 1 - backslashes] === '\\') backslashes += 1;
+    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes += 1;
     if (backslashes % 2 === 0) return end;
     end = text.indexOf('"', end + 1);
   }

@@ -9,7 +9,7 @@ import { opensAll } from './asking.js';
 import type { Answer } from './outcome.js';
 import { bareOutcome, refusal } from './outcome.js';
 import { notFound, refuse } from './refuse.js';
-import type { FhirRequest, InteractionRequest, Pairs } from './request.js';
+import type { FhirRequest, HeaderBag, InteractionRequest, Pairs } from './request.js';
 
 /** The abstract type of all resources: opened by grants for all types alone. */
 const ANY_TYPE = 'Resource';
@@ -19,6 +19,8 @@ export interface Received {
   readonly status: number;
   /** Undefined for no body at all. */
   readonly resource: unknown;
+  /** Those of the whole answer, names in lower case; the result in a Bundle has none. */
+  readonly headers?: HeaderBag;
 }
 
 /** What the client gets, and which of the server's headers go with it. */
@@ -110,8 +112,8 @@ async function maySeeWritten(asking: Asking, request: InteractionRequest, resour
   }
 }
 
-/** What does not depend on the interaction: errors, and answers without a body. */
-async function judgeCommon(
+/** What does not depend on the interaction: errors, and answers without a body. Undefined for a resource to judge. */
+export async function judgeCommon(
   asking: Asking,
   request: FhirRequest,
   { status, resource }: Received,

@@ -2,6 +2,7 @@ import type { FhirVersion } from '../fhir/version.js';
 import { parseQuery } from './query.js';
 import type { Condition, FhirRequest, HeaderBag, Malformed, MalformedCode, Method, Pairs } from './request.js';
 import { isMalformed } from './request.js';
+import type { JobPaths } from './route.js';
 import { routeOf } from './route.js';
 
 /** A request as it came, before any framework has read it. */
@@ -15,6 +16,8 @@ export interface RawRequest {
   readonly version: FhirVersion;
   /** The body of a POST `_search`: the form as text, or as a framework has decoded it. */
   readonly form?: string | Pairs;
+  /** Where the guard answers for bulk data jobs; absent where it does not. */
+  readonly jobPaths?: JobPaths;
 }
 
 /** Longer URLs are cut or refused by one server or another. In characters. */
@@ -54,7 +57,7 @@ export function parseFhirRequest(raw: RawRequest): FhirRequest | Malformed {
   if (isMalformed(segments)) return segments;
   const query = parseQuery(mark === -1 ? '' : url.slice(mark + 1));
   if (!query) return bad('query-malformed');
-  const route = routeOf(method, segments, raw.version);
+  const route = routeOf(method, segments, raw.version, raw.jobPaths);
   if (isMalformed(route)) return route;
   const form = formOf(raw.form, route.takesForm);
   if (!form) return bad('query-malformed');

@@ -29,6 +29,7 @@ function pathOf(request: FhirRequest): string {
     case 'capabilities':
     case 'smart-configuration':
     case 'options':
+    case 'bulk-data':
       return request.path;
     case 'operation':
       return join(request.resourceType, request.id, request.operation);

@@ -64,8 +64,18 @@ export interface PublicRequest extends RequestParts {
   readonly path: string;
 }
 
+/** A bulk data job that the guard let start: how far it is, its end, or one of its files. */
+export interface BulkDataRequest extends RequestParts {
+  readonly kind: 'bulk-data';
+  /** The path below the base, as it came: the server knows the job by another. */
+  readonly path: string;
+  readonly job: string;
+  /** Undefined for the job itself. */
+  readonly file?: string;
+}
+
 /** A request that was understood. */
-export type FhirRequest = InteractionRequest | OperationRequest | BundleRequest | PublicRequest;
+export type FhirRequest = InteractionRequest | OperationRequest | BundleRequest | BulkDataRequest | PublicRequest;
 
 /** Why a request is none: a closed list. */
 export type MalformedCode =

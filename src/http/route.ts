@@ -4,6 +4,7 @@ import { resourceTypes } from '../fhir/resource-types.js';
 import type { FhirVersion } from '../fhir/version.js';
 import { isFhirId } from '../identity/fhir-url.js';
 import type {
+  BulkDataRequest,
   BundleRequest,
   InteractionRequest,
   Malformed,
@@ -21,6 +22,7 @@ export interface Route {
     | Omit<InteractionRequest, Parts | 'condition' | 'ifMatch'>
     | Omit<OperationRequest, Parts>
     | Omit<BundleRequest, Parts>
+    | Omit<BulkDataRequest, Parts>
     | Omit<PublicRequest, Parts>;
   /** Whether the body is a form of search parameters. */
   readonly takesForm: boolean;
@@ -33,14 +35,43 @@ type Place = Omit<InteractionRequest, Parts | 'condition' | 'ifMatch' | 'interac
 type Routes = Partial<Record<Exclude<Method, 'HEAD' | 'OPTIONS'>, Route>>;
 
 /** What each path knows, by the number of its segments. @see https://hl7.org/fhir/R4/http.html#summary */
-export function routeOf(method: Method, segments: readonly string[], version: FhirVersion): Route | Malformed {
-  const routes = routesOf(segments, version);
+export function routeOf(
+  method: Method,
+  segments: readonly string[],
+  version: FhirVersion,
+  jobPaths?: JobPaths,
+): Route | Malformed {
+  const jobs = jobPaths && jobRoutes(segments, jobPaths);
+  // A file is streamed and never held, so there is nothing that a HEAD could be answered from.
+  if (jobs && method === 'HEAD') return { malformed: 'method-not-allowed', status: 405, allow: methodsOf(jobs) };
+  const routes = jobs ?? routesOf(segments, version);
   if ('malformed' in routes) return routes;
   if (method === 'OPTIONS') return open('options', segments);
   const route = routes[method === 'HEAD' ? 'GET' : method];
   if (route) return route;
-  const known = Object.keys(routes) as Method[];
-  return { malformed: 'method-not-allowed', status: 405, allow: known };
+  return { malformed: 'method-not-allowed', status: 405, allow: methodsOf(routes) };
+}
+
+function methodsOf(routes: Routes): readonly Method[] {
+  return Object.keys(routes) as Method[];
+}
+
+/** Where the guard answers for bulk data jobs, below the base. */
+export interface JobPaths {
+  readonly statusPath: string;
+  readonly filePath: string;
+}
+
+/** Undefined for a path that is not about jobs. */
+function jobRoutes([first, job, file, ...rest]: readonly string[], paths: JobPaths): Routes | undefined {
+  const isName = (text: string | undefined): text is string => text !== undefined && /^[A-Za-z0-9_-]{22}$/.test(text);
+  if (!isName(job) || rest.length > 0) return undefined;
+  if (first === paths.statusPath && file === undefined) {
+    const route: Route = { target: { kind: 'bulk-data', path: `/${first}/${job}`, job }, ...PLAIN };
+    return { GET: route, DELETE: route };
+  }
+  if (first !== paths.filePath || !isName(file)) return undefined;
+  return { GET: { target: { kind: 'bulk-data', path: `/${first}/${job}/${file}`, job, file }, ...PLAIN } };
 }
 
 function routesOf(segments: readonly string[], version: FhirVersion): Routes | Malformed {

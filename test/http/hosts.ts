@@ -1,6 +1,6 @@
 // The same clinic behind each of the hosts: Express 4, Express 5, Fastify, the gateway.
 import { createRequire } from 'node:module';
-import type { RequestListener, Server } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
 import express from 'express';
@@ -22,7 +22,15 @@ export interface Host {
   readonly close: () => Promise<void>;
 }
 
-export type OpenHost = (clinic: Clinic, handler: SMARTHandler, options?: Partial<GuardOptions>) => Promise<Host>;
+/** Serves what the clinic does not; false for what is none of its business. @param path Below the base. */
+export type Beside = (path: string, request: IncomingMessage, response: ServerResponse, body: unknown) => boolean;
+
+export type OpenHost = (
+  clinic: Clinic,
+  handler: SMARTHandler,
+  options?: Partial<GuardOptions>,
+  beside?: Beside,
+) => Promise<Host>;
 
 /** Under its own name beside Express 5; it has no types there. */
 const express4 = createRequire(import.meta.url)('express4') as () => App;
@@ -35,7 +43,7 @@ interface App {
 }
 
 function expressHost(createApp: () => App, parser?: (app: App) => void): OpenHost {
-  return async (clinic, handler, options = {}) => {
+  return async (clinic, handler, options = {}, beside = () => false) => {
     const app = createApp();
     parser?.(app);
     const guard: ExpressMiddleware = smartFhirExpress(handler, { baseUrl: BASE, fhirVersion: '4.0.1', ...options });
@@ -45,6 +53,7 @@ function expressHost(createApp: () => App, parser?: (app: App) => void): OpenHos
         response.json(METADATA);
         return;
       }
+      if (beside(request.url ?? '', request, response, request.body)) return;
       clinic
         .execute(request.method ?? '', request.url ?? '', request.body, request.headers)
         .then(({ status, resource }) => {
@@ -59,31 +68,25 @@ function host(server: Server): Host {
   return { base: `${originOf(server)}/fhir`, close: () => closed(server) };
 }
 
-const fastifyHost: OpenHost = async (clinic, handler, options = {}) => {
+const fastifyHost: OpenHost = async (clinic, handler, options = {}, beside = () => false) => {
   const app = fastify();
   const plugin = smartFhirFastify as unknown as (instance: unknown, options: SmartFhirFastifyOptions) => Promise<void>;
   await app.register(
     async (fhir) => {
       await fhir.register(plugin as never, { handler, baseUrl: BASE, fhirVersion: '4.0.1', ...options } as never);
       fhir.get('/metadata', async () => METADATA);
-      fhir.all('/*', async (request, reply) => {
-        const { method, url = '' } = request.raw;
-        const path = url.replace(/^\/fhir/, '');
-        const { status, resource } = await clinic.execute(method ?? '', path, request.body, request.headers);
-        return reply
-          .code(status)
-          .header('content-type', 'application/json; charset=utf-8')
-          .send(JSON.stringify(resource));
-      });
-      fhir.all('/', async (request, reply) => {
-        const { method, url = '' } = request.raw;
-        const path = url.replace(/^\/fhir/, '');
-        const { status, resource } = await clinic.execute(method ?? '', path, request.body, request.headers);
-        return reply
-          .code(status)
-          .header('content-type', 'application/json; charset=utf-8')
-          .send(JSON.stringify(resource));
-      });
+      for (const path of ['/', '/*']) {
+        fhir.all(path, async (request, reply) => {
+          const { method, url = '' } = request.raw;
+          const below = url.replace(/^\/fhir/, '');
+          if (beside(below, request.raw, reply.raw, request.body)) return reply.hijack();
+          const { status, resource } = await clinic.execute(method ?? '', below, request.body, request.headers);
+          return reply
+            .code(status)
+            .header('content-type', 'application/json; charset=utf-8')
+            .send(JSON.stringify(resource));
+        });
+      }
     },
     { prefix: '/fhir' },
   );
@@ -91,8 +94,8 @@ const fastifyHost: OpenHost = async (clinic, handler, options = {}) => {
   return { base: `${originOf(app.server)}/fhir`, close: () => app.close() };
 };
 
-const gatewayHost: OpenHost = async (clinic, handler, options = {}) => {
-  const upstream = await clinicUpstream(clinic);
+const gatewayHost: OpenHost = async (clinic, handler, options = {}, beside = () => false) => {
+  const upstream = await clinicUpstream(clinic, undefined, beside);
   const gateway = createGateway(handler, {
     baseUrl: BASE,
     fhirVersion: '4.0.1',

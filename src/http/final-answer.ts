@@ -1,0 +1,57 @@
+import omit from 'lodash/omit.js';
+import type { FinalAnswer } from './guard.js';
+import type { Judged } from './judge-response.js';
+import type { Answer } from './outcome.js';
+import type { HeaderBag } from './request.js';
+
+/** What was judged, with those of the server's headers that go with it. */
+export function withServerHeaders(judged: Judged, headers: HeaderBag, asked: HeaderBag): FinalAnswer {
+  if (judged.keeps === 'none') return final(judged);
+  const passed = passedOn(headers, judged.keeps);
+  const others = omit(passed, 'content-type');
+  if (judged.status === 200 && judged.keeps === 'all' && matches(asked['if-none-match'], passed['etag'])) {
+    return { status: 304, headers: others, body: undefined };
+  }
+  const answer = final(judged);
+  return { ...answer, headers: { ...others, ...answer.headers } };
+}
+
+/** RFC 9110, 13.1.2: the weak comparison. */
+function matches(asked: HeaderBag[string], etag: string | readonly string[] | undefined): boolean {
+  if (typeof asked !== 'string' || typeof etag !== 'string') return false;
+  const opaque = (tag: string): string => tag.trim().replace(/^W\//, '');
+  return asked.split(',').some((each) => opaque(each) === opaque(etag));
+}
+
+/** About a body that was replaced, about the connection, or a challenge that is not ours. */
+const NOT_PASSED_ON = new Set([
+  'content-length',
+  'content-encoding',
+  'transfer-encoding',
+  'content-md5',
+  'digest',
+  'www-authenticate',
+  'connection',
+  'keep-alive',
+]);
+
+/** The server's headers that a client gets: all, or without those that tell of what was filtered out. */
+export function passedOn(headers: HeaderBag, keeps: 'all' | 'lists'): Record<string, string | readonly string[]> {
+  const passed: Record<string, string | readonly string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || NOT_PASSED_ON.has(name)) continue;
+    if (keeps === 'lists' && (name === 'etag' || name === 'last-modified')) continue;
+    passed[name] = typeof value === 'number' ? String(value) : value;
+  }
+  return passed;
+}
+
+/** An answer as it is sent. */
+export function final({ status, headers, body }: Answer): FinalAnswer {
+  if (!body) return { status, headers, body: undefined };
+  return {
+    status,
+    headers: { 'content-type': 'application/fhir+json; charset=utf-8', ...headers },
+    body: JSON.stringify(body),
+  };
+}

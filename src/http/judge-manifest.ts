@@ -1,0 +1,74 @@
+import type { GuardSettings } from './asking.js';
+import type { BulkDataSettings, Job, JobFile } from './bulk-data.js';
+import { fileIdOf, locationBelow } from './bulk-data.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** A manifest that names only what may be fetched, under the guard's own URLs, and the files behind them. */
+export interface JudgedManifest {
+  readonly manifest: Json;
+  readonly files: Readonly<Record<string, JobFile>>;
+}
+
+/** More files than an export of a million resources has. */
+const MAX_FILES = 10_000;
+
+const LISTS = ['output', 'error', 'deleted'] as const;
+
+/**
+ * Judges what the server says about a job that is done (Bulk Data Access IG 2, Response - Complete Status): files of
+ * types that were granted stay, each under a URL of the guard's. Whatever else stands in a manifest stays behind.
+ * Undefined for what is none, and for files elsewhere where the host does not let them pass.
+ */
+export function judgeManifest(
+  settings: GuardSettings,
+  { filePath, foreignFiles }: BulkDataSettings,
+  jobId: string,
+  job: Job,
+  received: unknown,
+): JudgedManifest | undefined {
+  if (!isRecord(received) || typeof received['transactionTime'] !== 'string') return undefined;
+  const files: Record<string, JobFile> = {};
+  const lists: Record<string, readonly Json[]> = {};
+  let foreign = 0;
+  for (const list of LISTS) {
+    const items = received[list] ?? (list === 'deleted' ? undefined : []);
+    if (items === undefined) continue;
+    if (!Array.isArray(items) || items.length > MAX_FILES) return undefined;
+    const judged: Json[] = [];
+    for (const item of items as readonly unknown[]) {
+      if (!isRecord(item)) return undefined;
+      const { type, url, count } = item;
+      if (typeof url !== 'string' || !isExpected(list, type, job)) continue;
+      const counted = Number.isSafeInteger(count) && { count };
+      const location = locationBelow(settings, url);
+      if (location === undefined) {
+        if (foreignFiles !== 'pass' || !/^https:\/\//i.test(url)) return undefined;
+        foreign += 1;
+        judged.push({ type, url, ...counted });
+        continue;
+      }
+      const file: JobFile = { location, type, list };
+      const id = fileIdOf(file);
+      files[id] = file;
+      judged.push({ type, url: `${settings.baseUrl}/${filePath}/${jobId}/${id}`, ...counted });
+    }
+    lists[list] = judged;
+  }
+  const own = Object.keys(files).length;
+  // The token of this server goes to no other one.
+  if (foreign > 0 && (own > 0 || received['requiresAccessToken'] !== false)) return undefined;
+  const { transactionTime } = received;
+  const manifest = { transactionTime, request: job.request, requiresAccessToken: foreign === 0, ...lists };
+  return { manifest, files };
+}
+
+function isExpected(list: JobFile['list'], type: unknown, { types }: Job): type is string {
+  if (list === 'error') return type === 'OperationOutcome';
+  if (list === 'deleted') return type === 'Bundle';
+  return typeof type === 'string' && types.includes(type);
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
