@@ -49,8 +49,9 @@ export function decideExport(caller: Caller, request: ExportRequest, policy: Acc
   return { decision: allow('scope-covers', carrier), usable };
 }
 
-function carries(grant: Grant, policy: AccessPolicy): boolean {
-  return grant.subject === undefined || mayExportAs(grant, policy);
+/** A user exports only when the fhirUser is of a type that may, on this server. */
+function carries({ subject }: Grant, policy: AccessPolicy): boolean {
+  return subject === undefined || (subject.local && policy.bulkDataTypes.includes(subject.resourceType));
 }
 
 function mayExport(
@@ -62,11 +63,6 @@ function mayExport(
   if (scope.level === 'system') return true;
   const startsGroup = operation === 'initiate-export' && exportType !== 'system';
   return scope.level === 'user' && policy.userScopesExport && !startsGroup;
-}
-
-/** A user exports only when the fhirUser is of a type that may, on this server. */
-function mayExportAs({ subject }: Grant, policy: AccessPolicy): boolean {
-  return subject !== undefined && subject.local && policy.bulkDataTypes.includes(subject.resourceType);
 }
 
 function startable(

@@ -1,7 +1,7 @@
 import { compartmentPlan } from '../fhir/compartments.js';
 import type { ReferenceNode } from '../fhir/reference-node.js';
 import { referencePlan } from '../fhir/references.js';
-import { normalizeBaseUrl, parseFhirUrl } from '../identity/fhir-url.js';
+import { parseFhirUrl } from '../identity/fhir-url.js';
 import { claimAt } from '../identity/claim-path.js';
 import type { Grant } from './grant.js';
 import type { AccessPolicy, AdminRule, MembershipPolicy } from './policy.js';
@@ -134,16 +134,12 @@ function ruleReach(
   base: string,
 ): ((resource: unknown) => string | undefined) | undefined {
   const claim = claimAt(claims, rule.claim);
-  const named = (Array.isArray(claim) ? claim : [claim]).flatMap((text: unknown) => {
+  const subjects = (Array.isArray(claim) ? claim : [claim]).flatMap((text: unknown) => {
     const parsed = typeof text === 'string' ? parseFhirUrl(text) : undefined;
     if (!parsed) return [];
-    const home = parsed.base === undefined ? base : normalizeBaseUrl(parsed.base);
-    if (home === undefined) return [];
-    return [
-      subjectOf('user', { hostname: parsed.base ?? base, resourceType: parsed.resourceType, id: parsed.id }, base, []),
-    ];
+    const { base: hostname = base, resourceType, id } = parsed;
+    return subjectOf('user', { hostname, resourceType, id }, base, []) ?? [];
   });
-  const subjects = named.filter((subject) => subject !== undefined);
   if (subjects.length === 0) return undefined;
   const plan = planOfPath(rule.path);
   return (resource) =>

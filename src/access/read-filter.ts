@@ -66,16 +66,16 @@ function withSafeCounts(
   partial: boolean,
 ): Readonly<Record<string, unknown>> {
   const { total, ...uncounted } = bundle;
-  if (isWhole(bundle)) return typeof total === 'number' ? { ...bundle, total: kept } : bundle;
-  if (!partial) return typeof total === 'number' ? { ...bundle, total: Math.max(total - dropped, kept) } : bundle;
   const { link } = bundle;
-  if (!Array.isArray(link)) return uncounted;
+  if (!Array.isArray(link) || !link.some(leadsToAnotherPage)) {
+    return typeof total === 'number' ? { ...bundle, total: kept } : uncounted;
+  }
+  if (!partial) return typeof total === 'number' ? { ...bundle, total: Math.max(total - dropped, kept) } : uncounted;
   return { ...uncounted, link: link.filter((each) => !isRecord(each) || each['relation'] !== 'last') };
 }
 
-function isWhole({ link }: Readonly<Record<string, unknown>>): boolean {
-  if (!Array.isArray(link)) return true;
-  return !link.some((each) => isRecord(each) && ['next', 'previous', 'prev'].includes(each['relation'] as string));
+function leadsToAnotherPage(link: unknown): boolean {
+  return isRecord(link) && ['next', 'previous', 'prev'].includes(link['relation'] as string);
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

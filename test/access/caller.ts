@@ -1,9 +1,11 @@
 import type { Caller } from '../../src/access/caller.js';
 import { grantsOf } from '../../src/access/grant.js';
 import type { AccessPolicy } from '../../src/access/policy.js';
+import type { FhirResource } from '../../src/identity/fhir-url.js';
+import { parseFhirUrl } from '../../src/identity/fhir-url.js';
 import { policyOptions } from '../../src/options.js';
 import { ScopeParser } from '../../src/scope/list.js';
-import { BASE, CONFIG, here } from './world.js';
+import { BASE, CONFIG } from './world.js';
 
 /** The policy of a handler without options, with some parts changed. */
 export function policyWith(changes: Partial<AccessPolicy> = {}): AccessPolicy {
@@ -24,6 +26,12 @@ export function membershipWith(membership: Partial<AccessPolicy['membership']>):
   return { ...policy, membership: { ...policy.membership, ...membership } };
 }
 
+/** Who is meant by a reference: somebody of this server by a relative one. */
+function named(reference: string | undefined): FhirResource | undefined {
+  const parsed = reference === undefined ? undefined : parseFhirUrl(reference);
+  return parsed && { hostname: parsed.base ?? BASE, resourceType: parsed.resourceType, id: parsed.id };
+}
+
 /** Whoever holds scopes as a user, as a patient in context, or as both. */
 export interface Who {
   readonly user?: string;
@@ -33,7 +41,6 @@ export interface Who {
 }
 
 export function callerWith(scopes: readonly string[], who: Who = {}, policy = policyWith()): Caller {
-  const named = (reference: string | undefined) => (reference === undefined ? undefined : here(reference));
   const identity = { user: named(who.user), patient: named(who.patient) };
   return {
     grants: grantsOf(scopes, identity, BASE, policy, new ScopeParser()),

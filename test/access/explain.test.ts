@@ -11,24 +11,25 @@ describe('access/explain: decisions as text', () => {
     reasons: [],
     ...rest,
   });
-  const cases: readonly [decision: Decision, text: string][] = [
+  const cases: readonly [decision: () => Decision, text: string][] = [
     [
-      allowed({ grant: { scope: 'patient/*.rs', level: 'patient', identity: 'Patient/p1' }, path: 'subject' }),
+      () => allowed({ grant: { scope: 'patient/*.rs', level: 'patient', identity: 'Patient/p1' }, path: 'subject' }),
       'Allowed by patient/*.rs for Patient/p1: the resource refers to the identity (at subject).',
     ],
     [
-      allowed({ code: 'system', grant: { scope: 'system/*.rs', level: 'system' } }),
+      () => allowed({ code: 'system', grant: { scope: 'system/*.rs', level: 'system' } }),
       'Allowed by system/*.rs: the scope is a system scope.',
     ],
-    [allowed({ code: 'job-owner' }), 'Allowed: the job belongs to the caller.'],
+    [() => allowed({ code: 'job-owner' }), 'Allowed: the job belongs to the caller.'],
     [
-      deny(
-        { code: 'not-referenced', scope: 'patient/*.u', resourceType: 'Observation', state: 'stored' },
-        { code: 'query-parameter', name: '_filter' },
-        { code: 'scope-constraint-unsupported', scope: 'user/*.r?x=1', resourceType: 'Patient', name: 'x' },
-        { code: 'patch-unusable' },
-        { code: 'id-mismatch', state: 'result' },
-      ),
+      () =>
+        deny(
+          { code: 'not-referenced', scope: 'patient/*.u', resourceType: 'Observation', state: 'stored' },
+          { code: 'query-parameter', name: '_filter' },
+          { code: 'scope-constraint-unsupported', scope: 'user/*.r?x=1', resourceType: 'Patient', name: 'x' },
+          { code: 'patch-unusable' },
+          { code: 'id-mismatch', state: 'result' },
+        ),
       [
         'Refused:',
         '- patient/*.u: the resource does not refer to the identity (Observation, stored state) [not-referenced]',
@@ -41,7 +42,7 @@ describe('access/explain: decisions as text', () => {
   ];
   for (const [decision, text] of cases) {
     it(text.split('\n')[1] ?? text, () => {
-      expect(explainDecision(decision)).to.equal(text);
+      expect(explainDecision(decision())).to.equal(text);
     });
   }
 });

@@ -124,11 +124,11 @@ describe('linkedEntries', () => {
   it('looks 64 steps deep and no deeper', () => {
     const nested = (depth: number): object => (depth === 0 ? to('Patient/b') : { a: nested(depth - 1) });
     const include = entry('include', 'Patient/b');
-    expect(kept(entry('match', 'Observation/a', { a: nested(60) }), include)).to.have.length(2);
-    expect(kept(entry('match', 'Observation/a', { a: nested(70) }), include)).to.have.length(1);
+    expect(kept(entry('match', 'Observation/a', { a: nested(63) }), include)).to.have.length(2);
+    expect(kept(entry('match', 'Observation/a', { a: nested(64) }), include)).to.have.length(1);
     const listed = (depth: number): unknown => (depth === 0 ? to('Patient/b') : [listed(depth - 1)]);
-    expect(kept(entry('match', 'Observation/a', { a: listed(60) }), include)).to.have.length(2);
-    expect(kept(entry('match', 'Observation/a', { a: listed(70) }), include)).to.have.length(1);
+    expect(kept(entry('match', 'Observation/a', { a: listed(63) }), include)).to.have.length(2);
+    expect(kept(entry('match', 'Observation/a', { a: listed(64) }), include)).to.have.length(1);
   });
 
   it('ends on a resource that is nested without end', () => {
