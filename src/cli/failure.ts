@@ -2,6 +2,7 @@ import { ConfigError } from '../errors.js';
 import { ClientMetadataError } from '../backend-services/authorization-server/clients/check-client.js';
 import { ClientRegistryError } from '../backend-services/authorization-server/clients/registry.js';
 import { BackendServicesError } from '../backend-services/errors.js';
+import { StateStoreError } from '../backend-services/state/store.js';
 import type { ExitCode } from './exit-code.js';
 import { EXIT } from './exit-code.js';
 
@@ -47,6 +48,7 @@ export function failureOf(error: unknown): Failure {
   ) {
     return { exitCode: EXIT.input, code: error.code, message: error.message };
   }
+  if (error instanceof StateStoreError) return { exitCode: EXIT.server, code: error.code, message: error.message };
   const name = error instanceof Error ? error.name : typeof error;
   return { exitCode: EXIT.fault, code: 'ERR_FAULT', message: `unexpected ${name}; please report it` };
 }

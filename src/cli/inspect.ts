@@ -7,9 +7,10 @@ import { jwksOf, readKeys } from '../backend-services/keys/read.js';
 import type { Arguments } from './arguments.js';
 import type { Command, CommandIo } from './command.js';
 import { EXIT } from './exit-code.js';
-import { InputError, UsageError } from './failure.js';
+import { UsageError } from './failure.js';
 import { readText } from './files.js';
 import { printable, printJson } from './print.js';
+import { parseObject, readExpected } from './read-expected.js';
 
 export const inspect: Command = {
   name: 'inspect',
@@ -32,7 +33,8 @@ Options:
   --keys FILE            public keys to check the signature with: PEM, JSON Web Key or key set
   --config FILE          a JSON object with any of clientId, audience, issuer, jku, scope, jwks;
                          the names of SMARTConfig (expectedAudValue, expectedIssValue) serve as
-                         well. Options above win
+                         well, also below "smart", as in the gateway's file. An audience may be
+                         {"pattern": "^https://fhir[.]example/[a-z]+$"}. Options above win
   --at TIME              judge as of this time (ISO 8601, or seconds since 1970); default: now
   --json                 print the report as JSON
 
@@ -57,13 +59,14 @@ Examples:
 
   async run(args, io) {
     const [file = '-'] = args.operands;
-    if (file === '-' && [args.text('keys'), args.text('config')].includes('-')) {
+    const config = args.text('config');
+    if (file === '-' && [args.text('keys'), config].includes('-')) {
       throw new UsageError('standard input can be read once');
     }
     const report = await inspectToken(await readText(file, io), {
       as: args.oneOf('as', ['client-assertion', 'access-token']),
       now: clock(args, io),
-      expected: { ...(await fromConfig(args, io)), ...(await fromOptions(args, io)) },
+      expected: { ...(config === undefined ? {} : await readExpected(config, io)), ...(await fromOptions(args, io)) },
     });
     if (args.flag('json')) printJson(report, io);
     else io.stdout(describe(report));
@@ -106,20 +109,6 @@ async function fromOptions(args: Arguments, io: CommandIo): Promise<Expected> {
   });
 }
 
-async function fromConfig(args: Arguments, io: CommandIo): Promise<Expected> {
-  const file = args.text('config');
-  if (file === undefined) return {};
-  const config = parseObject(await readText(file, io), file);
-  return defined({
-    clientId: textIn(config, 'clientId', file),
-    audience: textsIn(config, 'audience', file) ?? textsIn(config, 'expectedAudValue', file),
-    issuer: textsIn(config, 'issuer', file) ?? textsIn(config, 'expectedIssValue', file),
-    jku: textIn(config, 'jku', file),
-    scope: textIn(config, 'scope', file),
-    keys: config['jwks'] === undefined ? undefined : jwksOf(config['jwks']),
-  });
-}
-
 /** Keys of an authorization server serve other algorithms than SMART's two: a JSON set is taken as it is. */
 function readVerificationKeys(text: string): Jwk[] {
   if (text.trim().startsWith('{')) return jwksOf(parseObject(text, 'the key set'));
@@ -127,31 +116,6 @@ function readVerificationKeys(text: string): Jwk[] {
     const { kty, n, e, crv, x, y } = publicJwk(key, '-') as Jwk;
     return kty === 'RSA' ? { kty, n, e } : { kty: 'EC', crv, x, y };
   });
-}
-
-function parseObject(text: string, what: string): Record<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    throw new InputError(`${what} is not valid JSON`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new InputError(`${what} is no JSON object`);
-  return value as Record<string, unknown>;
-}
-
-function textIn(config: Record<string, unknown>, key: string, file: string): string | undefined {
-  const value = config[key];
-  if (value === undefined || typeof value === 'string') return value;
-  throw new InputError(`${file}: ${key} is not a string`);
-}
-
-function textsIn(config: Record<string, unknown>, key: string, file: string): string | string[] | undefined {
-  const value = config[key];
-  if (value === undefined || typeof value === 'string') return value;
-  if (Array.isArray(value) && value.every((member) => typeof member === 'string')) return value;
-  throw new InputError(`${file}: ${key} is neither a string nor a list of strings`);
 }
 
 function defined(expected: Expected): Expected {

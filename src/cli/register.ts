@@ -1,5 +1,4 @@
 import { checkClient } from '../backend-services/authorization-server/clients/check-client.js';
-import { createJsonFileClientRegistry } from '../backend-services/authorization-server/clients/json-file-registry.js';
 import { createJwks } from '../backend-services/keys/publish.js';
 import { readKeys } from '../backend-services/keys/read.js';
 import type { Arguments } from './arguments.js';
@@ -7,20 +6,27 @@ import type { Command, CommandIo } from './command.js';
 import { EXIT } from './exit-code.js';
 import { UsageError } from './failure.js';
 import { readText } from './files.js';
+import { openRegistry, registryPlace } from './open-registry.js';
 import { printJson } from './print.js';
 
 export const register: Command = {
   name: 'register',
   summary: 'register a client with its public keys and scopes',
-  help: `Usage: smart-fhir-authz register --registry FILE --scope SCOPES (--jwks FILE | --jwks-uri URL) [options]
+  help: `Usage: smart-fhir-authz register (--registry FILE | --redis URL) --scope SCOPES (--jwks FILE | --jwks-uri URL) [options]
 
-Adds a client to the authorization server's registry, a JSON file [{"client_id", "jwks" |
-"jwks_uri", "scope"}], and prints its client_id. The file is locked, written beside its place and
-renamed into it: a server that reads it sees the old list or the new one. A damaged file is
-reported and left alone.
+Adds a client to the authorization server's registry and prints its client_id. The registry is a
+JSON file [{"client_id", "jwks" | "jwks_uri", "scope"}] or a Redis. The file is locked, written
+beside its place and renamed into it: a server that reads it sees the old list or the new one. A
+damaged file is reported and left alone. In Redis a client is one entry, which servers with
+createStoredClientRegistry see at once.
 
 Options:
   --registry FILE      the registry; made if there is none
+  --redis URL          the Redis (redis: or rediss:), without a password: others would see it here.
+                       A URL with a password belongs into the environment variable
+                       SMART_REDIS_URL, which serves where neither option is given. Needs the
+                       package ioredis
+  --redis-prefix TEXT  what the server puts before its keys (keyPrefix); default smart:
   --scope "SCOPES"     what the client may be granted at most: "system/Patient.rs
                        system/Immunization.cruds"
   --jwks FILE          the client's public keys: a JSON Web Key Set, a JSON Web Key or PEM; - is
@@ -42,9 +48,13 @@ Examples:
   smart-fhir-authz register --registry clients.json --jwks client.jwks.json --scope "system/Patient.rs"
   smart-fhir-authz register --registry clients.json --jwks-uri https://app.example/jwks.json \\
     --scope "system/Patient.rs system/Immunization.cruds" --name "Immunization gateway"
+  SMART_REDIS_URL=rediss://:$PASSWORD@redis.example:6380/0 \\
+    smart-fhir-authz register --jwks client.jwks.json --scope "system/Patient.rs"
 `,
   options: {
     registry: { type: 'string' },
+    redis: { type: 'string' },
+    'redis-prefix': { type: 'string' },
     scope: { type: 'string' },
     jwks: { type: 'string' },
     'jwks-uri': { type: 'string' },
@@ -59,7 +69,7 @@ Examples:
   operands: { min: 0, max: 0, name: '' },
 
   async run(args, io) {
-    const registry = createJsonFileClientRegistry(args.needed('registry'));
+    const place = registryPlace(args, io);
     const deny = { allowPublishedKeys: args.list('allow-published-key') };
     const clientId = args.text('client-id');
     const name = args.text('name');
@@ -72,7 +82,12 @@ Examples:
       },
       { keys: deny, allowInsecureLoopback: args.flag('allow-insecure-loopback'), allowedPrivateHosts: new Set() },
     );
-    await (args.flag('replace') ? registry.replace(client) : registry.add(client));
+    const opened = await openRegistry(place);
+    try {
+      await (args.flag('replace') ? opened.registry.replace(client) : opened.registry.add(client));
+    } finally {
+      opened.close();
+    }
     if (args.flag('json')) printJson(client, io);
     else io.stdout(`${client.client_id}\n`);
     return EXIT.ok;

@@ -232,6 +232,82 @@ describe('cli: assertion, token and inspect', () => {
       expect(told.stdout).not.to.include('iss-unexpected');
     });
 
+    describe('an audience that is an expression', () => {
+      const encode = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+      const token = (aud: unknown): string =>
+        `${encode({ alg: 'RS256', kid: 'a', typ: 'at+jwt' })}.${encode({ iss: 'https://as.example', aud, scope: 'openid' })}.c2ln`;
+      const judged = async (audience: unknown, aud: unknown, config?: object): Promise<Outcome> => {
+        await writeFile(at('config.json'), JSON.stringify(config ?? { expectedAudValue: audience }));
+        return inspect(token(aud), ['--config', at('config.json')], { env: { AUD: 'https://fhir.example/r4' } });
+      };
+      const pattern = '^https://fhir[.]example/(?:r4|r5)$';
+
+      it('is compared as a whole, for each audience of the token', async () => {
+        for (const aud of ['https://fhir.example/r4', ['https://other.example', 'https://fhir.example/r5']]) {
+          const { stdout, stderr } = await judged({ pattern }, aud);
+          expect(stdout, JSON.stringify(aud)).not.to.include('aud-unexpected');
+          expect(stderr).to.equal('');
+        }
+        for (const aud of ['https://fhir.example/r4.evil.test', 'https://fhirXexample/r4', ['x'], [5], 'r4']) {
+          const { stdout, exitCode } = await judged({ pattern }, aud);
+          expect(stdout, JSON.stringify(aud)).to.include(`a match of /^https:\\/\\/fhir[.]example`);
+          expect(exitCode).to.equal(1);
+        }
+        expect(
+          (await judged({ pattern: pattern.toUpperCase(), flags: 'i' }, 'https://fhir.example/r4')).stdout,
+        ).not.to.include('aud-unexpected');
+      });
+
+      it('is judged the same every time, whatever its flags', async () => {
+        for (const flags of ['g', 'y', 'gy']) {
+          const { stdout } = await judged({ pattern, flags }, ['https://fhir.example/r4', 'https://fhir.example/r4']);
+          expect(stdout, flags).not.to.include('aud-unexpected');
+        }
+      });
+
+      it('serves for an assertion, and below "smart", as in the file of the gateway', async () => {
+        await writeFile(at('config.json'), JSON.stringify({ audience: { pattern: '^https://as[.]example/token$' } }));
+        const { stdout } = await inspect(facadeGuide.assertion, ['--config', at('config.json')]);
+        expect(stdout).to.include('aud-unexpected');
+        const nested = { smart: { expectedAudValue: { pattern } }, baseUrl: 'https://fhir.example/r4' };
+        expect((await judged(undefined, 'https://evil.test', nested)).stdout).to.include('aud-unexpected');
+        expect((await judged(undefined, 'https://fhir.example/r4', nested)).stdout).not.to.include('aud-unexpected');
+        for (const [aud, code] of [
+          ['https://fhir.example/r4', false],
+          ['https://evil.test', true],
+        ] as const) {
+          expect((await judged({ env: 'AUD' }, aud)).stdout.includes('aud-unexpected')).to.equal(code);
+        }
+      });
+
+      it('hole-20: is warned of where it is not anchored', async () => {
+        for (const loose of ['https://fhir.example', '^https://fhir', 'r4$', '^a|b$', '^r4\\$']) {
+          const { stderr } = await judged({ pattern: loose }, 'https://fhir.example/r4');
+          expect(stderr, loose).to.include('expectedAudValue is not anchored');
+        }
+        for (const whole of ['^r4$', '^(?:a|b)$', '^[|]$', '^a\\|b$', '^r4\\\\$']) {
+          expect((await judged({ pattern: whole }, 'r4')).stderr, whole).to.equal('');
+        }
+      });
+
+      it('is refused where it cannot be read', async () => {
+        for (const audience of [
+          { pattern: '(' },
+          { pattern: 5 },
+          { pattern, flags: 'q' },
+          { pattern, x: 1 },
+          {},
+          [5],
+          5,
+        ]) {
+          const { exitCode, stderr } = await judged(audience, 'x');
+          expect(exitCode, JSON.stringify(audience)).to.equal(3);
+          expect(stderr).to.include('expectedAudValue');
+        }
+        expect((await judged({ env: 'NOT_SET' }, 'x')).exitCode).to.equal(3);
+      });
+    });
+
     it('takes a key set with the keys of an authorization server', async () => {
       const { publicJwk } = await rsaKey();
       const rs256 = { kty: 'RSA', kid: 'rsa1', alg: 'RS256', n: (publicJwk as { n: string }).n, e: 'AQAB' };

@@ -5,7 +5,7 @@ import type { JsonObject } from './decode.js';
 import type { TokenDefect } from './defect.js';
 import { must, quote, should } from './defect.js';
 import type { Expected } from './expected.js';
-import { listOf } from './expected.js';
+import { isExpectedAudience, listOf, quoteAudience } from './expected.js';
 import { duration, lifetimeOf } from './times.js';
 
 const PROFILE = 'RFC 9068 §2.2';
@@ -30,11 +30,8 @@ export function* accessTokenClaimDefects(payload: JsonObject, now: number, expec
   const audiences = typeof aud === 'string' ? [aud] : Array.isArray(aud) ? (aud as unknown[]) : [];
   if (audiences.length === 0) {
     yield must('aud-missing', PROFILE, 'there is no "aud": a token for anybody is a token for nobody');
-  } else if (
-    expected.audience !== undefined &&
-    !audiences.some((value) => listOf(expected.audience).includes(value as string))
-  ) {
-    yield must('aud-unexpected', 'RFC 9068 §4', `aud is ${quote(aud)}, and ${quote(expected.audience)} is expected`);
+  } else if (!isExpectedAudience(audiences, expected)) {
+    yield must('aud-unexpected', 'RFC 9068 §4', `aud is ${quote(aud)}, and ${quoteAudience(expected)} is expected`);
   }
   yield* clientDefects(payload, expected);
   if (iat === undefined) yield must('iat-missing', PROFILE, 'there is no "iat"');

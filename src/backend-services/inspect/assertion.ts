@@ -2,7 +2,7 @@ import type { JsonObject } from './decode.js';
 import type { TokenDefect } from './defect.js';
 import { must, quote, should } from './defect.js';
 import type { Expected } from './expected.js';
-import { listOf } from './expected.js';
+import { isExpectedAudience, quoteAudience } from './expected.js';
 import { duration, lifetimeOf } from './times.js';
 import { MAX_ASSERTION_SECONDS } from '../client/assertion.js';
 import { isLoopback } from '../client/url.js';
@@ -57,12 +57,11 @@ function* audienceDefects(aud: unknown, expected: Expected): Iterable<TokenDefec
       yield level('aud-not-https', `${CCA}; Backend Services: TLS`, `aud ${quote(value)} is not https`);
     }
   }
-  const audiences = listOf(expected.audience);
-  if (audiences.length > 0 && !values.some((value) => audiences.includes(value as string))) {
+  if (!isExpectedAudience(values, expected)) {
     yield must(
       'aud-unexpected',
       CCA,
-      `aud is ${quote(aud)}, and ${quote(expected.audience)} is expected, to the letter`,
+      `aud is ${quote(aud)}, and ${quoteAudience(expected)} is expected, to the letter`,
     );
   }
 }
