@@ -2,9 +2,10 @@ import type { FinalAnswer } from '../http/guard.js';
 import type { IssueCode } from '../http/outcome.js';
 import { outcomeOf } from '../http/outcome.js';
 
-type FailureStatus = 405 | 406 | 500 | 502 | 503 | 504;
+type FailureStatus = 400 | 405 | 406 | 500 | 502 | 503 | 504;
 
 const FAILURES: Readonly<Record<FailureStatus, readonly [IssueCode, string]>> = {
+  400: ['structure', 'The request is malformed'],
   405: ['not-supported', 'Not supported'],
   406: ['not-supported', 'Not supported'],
   500: ['exception', 'The request could not be served'],

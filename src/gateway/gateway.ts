@@ -13,6 +13,7 @@ import { atMost } from './byte-limit.js';
 import { allowOrigin } from './cors.js';
 import type { RequestSpan } from './event.js';
 import type { StreamedAnswer } from './forward.js';
+import { endsInOneWay, saysOneThing } from './framing.js';
 import { Health } from './health.js';
 import type { GatewayOptions, GatewaySettings } from './options.js';
 import { gatewaySettings } from './options.js';
@@ -96,6 +97,11 @@ class GuardingProxy implements Gateway {
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!endsInOneWay(request)) {
+      // What comes next on this connection may be a part of this request to whoever is in front.
+      request.socket.destroy();
+      return;
+    }
     const started = performance.now();
     const requestId = randomUUID();
     const { method = '', headers } = request;
@@ -175,6 +181,7 @@ class GuardingProxy implements Gateway {
       if (this.#draining || this.#active > this.#settings.maxConcurrentRequests) {
         return { ...own, answer: failureAnswer(503) };
       }
+      if (!saysOneThing(request)) return { ...own, answer: failureAnswer(400) };
       return await serve(this.#serving, scope, request);
     } catch (error) {
       if (error instanceof UpstreamError) scope.failure = error;

@@ -195,7 +195,7 @@ describe('an upstream that answers what it should not', () => {
       `${head}content-length: ${text.length + 1}\r\n\r\n${text}`,
       `${head}transfer-encoding: chunked\r\n\r\n${text.length.toString(16)}\r\n${text}\r\n`,
       `${head}transfer-encoding: chunked\r\n\r\nzz\r\n${text}\r\n`,
-      `${head.slice(0, 30)}`,
+      head.slice(0, 30),
     ];
     for (const bytes of said) {
       const outcome = await through(await rawUpstream((socket) => socket.end(bytes)));
