@@ -2,7 +2,8 @@
  * The exit codes of every command.
  *
  * - 0: done.
- * - 1: done, and the answer is no: `inspect` found a defect that a server must refuse.
+ * - 1: done, and the answer is no: `inspect` found a defect that a server must refuse, `check` a danger, `compare` a
+ *   decision that changes.
  * - 2: the command was not understood.
  * - 3: a file, key or value that was given cannot be used; nothing was changed.
  * - 4: a server refused, could not be reached, or answered what it should not.

@@ -49,7 +49,7 @@ ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}\n`).j
 
 Exit codes:
   0  done
-  1  done, and the answer is no: inspect found a defect that a server must refuse
+  1  done, and the answer is no: inspect found a defect, check a danger, compare a change
   2  the command line was not understood
   3  a file, key or value that was given cannot be used; nothing was changed
   4  a server refused, could not be reached, or answered what it should not

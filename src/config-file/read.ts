@@ -23,21 +23,37 @@ export interface ReadConfigOptions {
   readonly name?: string;
 }
 
+/** A configuration file, read. */
+export interface ConfigSource {
+  readonly settings: Settings;
+  /** The file as it stands, with its references to the environment. */
+  readonly raw: unknown;
+}
+
 /** Reads a configuration file. @throws ConfigFileError that lists everything that is wrong with it. */
 export async function readConfigFile(path: string, options: ReadConfigOptions = {}): Promise<Settings> {
+  return (await readConfigSource(path, options)).settings;
+}
+
+/** Reads a configuration file and keeps what it said. @throws ConfigFileError */
+export async function readConfigSource(path: string, options: ReadConfigOptions = {}): Promise<ConfigSource> {
   const name = options.name ?? path;
-  return parseConfig(await readBytes(path, name), { ...options, name });
+  return parseSource(await readBytes(path, name), { ...options, name });
 }
 
 /** Reads the text of a configuration file. @throws ConfigFileError that lists everything that is wrong with it. */
 export function parseConfig(text: string | Uint8Array, options: ReadConfigOptions = {}): Settings {
+  return parseSource(text, options).settings;
+}
+
+function parseSource(text: string | Uint8Array, options: ReadConfigOptions): ConfigSource {
   const { env = process.env, name = 'config' } = options;
   if (typeof text !== 'string' && !isUtf8(text)) {
     throw new ConfigFileError(name, [{ key: '', problem: 'is not UTF-8: save it in this encoding' }]);
   }
   const parsed = parseText(typeof text === 'string' ? text : Buffer.from(text).toString('utf8'), name);
   const outcome = check(parsed.value, env);
-  if ('settings' in outcome) return outcome.settings;
+  if ('settings' in outcome) return { settings: outcome.settings, raw: parsed.value };
   throw new ConfigFileError(name, inOrder(outcome.problems.map((each) => locate(each, parsed))));
 }
 
