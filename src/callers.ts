@@ -4,8 +4,9 @@ import type { Decision, DenyDecision } from './access/decision.js';
 import { allow, deny } from './access/decision.js';
 import { decideExport } from './access/export.js';
 import type { Grant } from './access/grant.js';
-import { coversRequest, grantsOf } from './access/grant.js';
+import { coversRequest } from './access/grant.js';
 import { Judge } from './access/judge.js';
+import { knownGrants } from './access/known-grants.js';
 import { ConfigError } from './errors.js';
 import { claimAt } from './identity/claim-path.js';
 import type { CarriedIdentity, ClaimedIdentity, MalformedClaims, UserIdentity } from './identity/identity.js';
@@ -97,7 +98,7 @@ export class Callers {
   ): Caller {
     const narrows = realm.policy.encounterContext === 'narrow';
     const encounter = narrows ? encounterFromClaims(claims, realm.config, base) : undefined;
-    return { grants: grantsOf(scopes, identity, base, realm.policy, this.#parser), claims, encounter, base };
+    return { grants: knownGrants(scopes, identity, base, realm.policy, this.#parser), claims, encounter, base };
   }
 }
 
@@ -107,7 +108,7 @@ export function identifyForRequest(
   { operation, resourceType, bulkDataAuth }: VerifyAccessTokenRequest,
 ): Identified {
   const { caller, realm, identity } = found;
-  const judge = new Judge(caller, [operation], realm.policy);
+  const judge = Judge.for(caller, [operation], realm.policy);
   const { usable, decision } = bulkDataAuth
     ? decideExport(caller, bulkDataAuth, realm.policy)
     : { usable: judge.grantsFor(resourceType), decision: judge.decideType(resourceType) };

@@ -176,7 +176,7 @@ export class SMARTHandler implements Authorization {
       const identity = readIdentity(request.userIdentity);
       const found = this.#callers.carried(request, identity, identity.scopes);
       if ('decision' in found) return false;
-      return new Judge(found.caller, [request.operation], found.realm.policy).opensAll(request.resourceType);
+      return Judge.for(found.caller, [request.operation], found.realm.policy).opensAll(request.resourceType);
     } catch (error) {
       deniedInside(error);
       return false;
@@ -219,7 +219,7 @@ export class SMARTHandler implements Authorization {
       const asked = isReading(operation) ? caller.caller : withoutBlindSystems(caller.caller);
       const resourceType = typeOf(response);
       // A write answers with what it left: judged like a read, by the grants that covered the write.
-      const judge = new Judge(asked, [operation], caller.realm.policy);
+      const judge = Judge.for(asked, [operation], caller.realm.policy);
       const decision =
         resourceType === undefined
           ? deny({ code: 'resource-malformed' })
@@ -286,7 +286,7 @@ export class SMARTHandler implements Authorization {
       const bulkDataAuth = this.#verifiedFor.get(request.userIdentity)?.bulkDataAuth;
       const grants = bulkDataAuth
         ? decideExport(caller, bulkDataAuth, realm.policy).usable
-        : new Judge(caller, [request.operation], realm.policy).grantsForAnyType();
+        : Judge.for(caller, [request.operation], realm.policy).grantsForAnyType();
       // Outside a search nobody filters by the granular part afterwards: an export asks here what it may write out.
       const whole = isResultList(request.operation) ? grants : grants.filter(({ scope }) => scope.clauses.length === 0);
       return typesOf(whole, realm);
@@ -366,7 +366,7 @@ export class SMARTHandler implements Authorization {
     const { operation, resourceType, query = [] } = request;
     if (!isSearch(operation)) return refusedSearch(deny({ code: 'operation-unknown', name: operation }));
     const { caller, realm } = found;
-    const judge = new Judge(caller, [operation], realm.policy);
+    const judge = Judge.for(caller, [operation], realm.policy);
     const decision = judge.decideType(resourceType);
     if (decision.decision === 'deny') return refusedSearch(decision);
     const verdict = gateQuery(realm.policy.version, resourceType, parametersOf(query), judge.view(), {
@@ -389,7 +389,7 @@ export class SMARTHandler implements Authorization {
     const found = this.#callers.carried(request, identity, identity.scopes);
     if ('decision' in found) return this.#refuse(method, request, found);
     if (!isBundle(bundle)) return this.#refuse(method, request, deny({ code: 'resource-malformed' }));
-    const judge = new Judge(found.caller, [request.operation], found.realm.policy);
+    const judge = Judge.for(found.caller, [request.operation], found.realm.policy);
     const filtered = filterBundle(bundle, judge);
     const { kept, dropped } = filtered;
     this.#report(method, request, judge.decideAny(), { kept, dropped });
@@ -402,7 +402,7 @@ export class SMARTHandler implements Authorization {
     resourceType: string | undefined,
     identity: ClaimedIdentity,
   ): SearchFilter[] {
-    const judge = new Judge(caller, [operation], realm.policy);
+    const judge = Judge.for(caller, [operation], realm.policy);
     const grants: readonly Grant[] =
       resourceType === undefined ? judge.grantsForAnyType() : judge.grantsFor(resourceType);
     return searchFilters(grants, resourceType, identity, realm.policy);
@@ -455,7 +455,7 @@ export class SMARTHandler implements Authorization {
     { interaction, resourceType }: { readonly interaction: Interaction; readonly resourceType: string | undefined },
   ): Decision {
     if (resourceType === undefined) return deny({ code: 'resource-malformed' });
-    return new Judge(caller, [interaction], realm.policy).decide(resourceType, [
+    return Judge.for(caller, [interaction], realm.policy).decide(resourceType, [
       { unseenId: undefined, state: 'stored' },
     ]);
   }
@@ -479,7 +479,7 @@ export class SMARTHandler implements Authorization {
     if (operation === 'create' || operation === 'update' || operation === 'patch') {
       return this.#decideWrite(found, { operation, body, resourceType, id: id || idOf(body), isStored: false });
     }
-    if (operation !== 'delete') return new Judge(caller, [operation], realm.policy).decideType(resourceType);
+    if (operation !== 'delete') return Judge.for(caller, [operation], realm.policy).decideType(resourceType);
     // The body is the client's, or only a URL: the stored resource decides, or nobody but who may delete any.
     const stored = (await this.#stored({ resourceType, ...(id && { id }) })) ?? null;
     const question = { interaction: operation, resourceType, id, stored };

@@ -31,7 +31,7 @@ export interface Question {
 /** Decides about one interaction. Pure: everything that has to be fetched was fetched before. */
 export function decide(caller: Caller, question: Question, policy: AccessPolicy): Decision {
   const { interaction } = question;
-  const judge = new Judge(caller, question.conditional ? [interaction, 'search-type'] : [interaction], policy);
+  const judge = Judge.for(caller, question.conditional ? [interaction, 'search-type'] : [interaction], policy);
   const states = statesOf(question, policy);
   if ('code' in states) return deny(states);
   const resourceType =

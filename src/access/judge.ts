@@ -1,3 +1,4 @@
+import { resourceTypes } from '../fhir/resource-types.js';
 import type { Interaction } from '../scope/rule.js';
 import { FULL_RULE, letterOf } from '../scope/rule.js';
 import type { Permission } from '../scope/scope.js';
@@ -8,7 +9,7 @@ import { containedTypes, namesOtherPatient } from './contained.js';
 import type { Decision } from './decision.js';
 import { allow, deny } from './decision.js';
 import { encounterCheck } from './encounter.js';
-import type { Grant, UnidentifiedScope } from './grant.js';
+import type { Grant, Grants, UnidentifiedScope } from './grant.js';
 import { coversRequest, coversType } from './grant.js';
 import type { AccessPolicy } from './policy.js';
 import type { GrantView } from './query/gate.js';
@@ -69,6 +70,23 @@ export class Judge {
   readonly #policy: AccessPolicy;
   readonly #candidates = new Map<string, readonly Candidate[]>();
 
+  /**
+   * The judge for a caller, with what earlier requests by the same grants have worked out. Grants of the same scopes
+   * and identities are the same object (known-grants.ts). What depends on anything else of the token is judged anew.
+   */
+  static for(caller: Caller, interactions: readonly [Interaction, ...Interaction[]], policy: AccessPolicy): Judge {
+    if (policy.adminRules.length > 0 || caller.encounter !== undefined) return new Judge(caller, interactions, policy);
+    const key = interactions.join();
+    let judges = remembered.get(caller.grants);
+    if (judges === undefined) remembered.set(caller.grants, (judges = new Map<string, Judge>()));
+    const known = judges.get(key);
+    if (known !== undefined && known.#policy === policy && known.#caller.base === caller.base) return known;
+    // The claims are one token's; the judge may outlive it.
+    const judge = new Judge({ ...caller, claims: {} }, interactions, policy);
+    judges.set(key, judge);
+    return judge;
+  }
+
   constructor(caller: Caller, interactions: readonly [Interaction, ...Interaction[]], policy: AccessPolicy) {
     this.#caller = caller;
     this.#interactions = interactions;
@@ -114,7 +132,13 @@ export class Judge {
   /** Whether a resource is covered: the short form for the entries of a Bundle. */
   allows(resource: unknown): boolean {
     const type = typeOf(resource);
-    return type !== undefined && this.#find(type, [seen(resource)], undefined) !== undefined;
+    if (type === undefined) return false;
+    const held = resource as Readonly<Record<string, unknown>>;
+    const id = idOf(resource);
+    for (const candidate of this.#candidatesFor(type)) {
+      if (typeof this.#judgeSeen(candidate, type, held, id) !== 'string') return true;
+    }
+    return false;
   }
 
   /** Whether a resource of which only type and id are known is covered. */
@@ -176,22 +200,25 @@ export class Judge {
     return evidence;
   }
 
-  #judgeState(
+  #judgeState(candidate: Candidate, type: string, state: ResourceState): Evidence | DenyCode {
+    if (!('unseenId' in state)) {
+      return this.#judgeSeen(candidate, type, state.value as Readonly<Record<string, unknown>>, state.id);
+    }
+    const { reach, constraints, encounter } = candidate;
+    // What cannot be seen cannot be shown to meet a constraint.
+    return constraints.length > 0 || encounter || this.#policy.narrow ? 'stored-unknown' : reach.unseen(state.unseenId);
+  }
+
+  #judgeSeen(
     { grant, reach, constraints, encounter }: Candidate,
     type: string,
-    state: ResourceState,
+    resource: Readonly<Record<string, unknown>>,
+    id: string | undefined,
   ): Evidence | DenyCode {
-    if ('unseenId' in state) {
-      // What cannot be seen cannot be shown to meet a constraint.
-      return constraints.length > 0 || encounter || this.#policy.narrow
-        ? 'stored-unknown'
-        : reach.unseen(state.unseenId);
-    }
-    const resource = state.value as Readonly<Record<string, unknown>>;
-    const outcome = reach.seen(resource, state.id);
+    const outcome = reach.seen(resource, id);
     if (typeof outcome === 'string') return outcome;
-    if (!constraints.every((alternatives) => alternatives.some((constraint) => constraint.matches(resource)))) {
-      return 'constraint-not-met';
+    for (const alternatives of constraints) {
+      if (!alternatives.some((constraint) => constraint.matches(resource))) return 'constraint-not-met';
     }
     if (encounter && !encounter(resource)) return 'encounter-not-in-context';
     if (this.#policy.membership.contained === 'refuse' && !this.#coversContained(grant, resource)) {
@@ -230,7 +257,8 @@ export class Judge {
     const known = this.#candidates.get(type);
     if (known) return known;
     const candidates = this.#compile(type);
-    this.#candidates.set(type, candidates);
+    // Types come from requests and resources: only known ones are kept.
+    if (resourceTypes(this.#policy.version).has(type)) this.#candidates.set(type, candidates);
     return candidates;
   }
 
@@ -307,6 +335,8 @@ export class Judge {
 
 /** Resources that are no DomainResource (FHIR R4, 2.26) have no `contained`. */
 const CONTAINS_NOTHING: ReadonlySet<string> = new Set(['Binary', 'Bundle', 'Parameters']);
+
+const remembered = new WeakMap<Grants, Map<string, Judge>>();
 
 /** Whether a permission means an interaction by itself, before this server's ScopeRule. */
 function permits(permission: Permission, interaction: Interaction): boolean {

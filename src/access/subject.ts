@@ -46,16 +46,29 @@ export function subjectOf(
  * they cannot be resolved to an identity.
  */
 export function refersTo(reference: string, subject: Subject): boolean {
-  if (reference === subject.relative) return subject.local;
-  if (subject.absolute.includes(reference)) return true;
-  // The common case ends here: the reference names somebody else.
-  const at = reference.lastIndexOf(subject.relative);
-  if (at === -1) return false;
-  const version = reference.slice(at + subject.relative.length);
-  if (version !== '' && !/^\/_history\/[A-Za-z0-9\-.]{1,64}$/.test(version)) return false;
+  const { relative } = subject;
+  // Most references are too short to be this one with a version.
+  const end = reference.length < relative.length + MIN_VERSION ? reference.length : endOfUnversioned(reference);
+  const at = end - relative.length;
+  // Nearly always it ends here: the reference names somebody else.
+  if (at < 0 || !reference.endsWith(relative, end)) return false;
   if (at === 0) return subject.local;
+  if (subject.absolute.includes(reference)) return true;
   const base = reference.slice(0, at);
   // The grammar of references knows the schemes in lower case only (FHIR R4, 2.3.0.1, the expression for URLs).
   if (!base.endsWith('/') || !/^https?:/.test(base)) return false;
-  return subject.absolute.includes(`${normalizeBaseUrl(base) ?? ''}/${subject.relative}`);
+  return subject.absolute.includes(`${normalizeBaseUrl(base) ?? ''}/${relative}`);
+}
+
+const SLASH = 0x2f;
+const HISTORY = '/_history';
+const MIN_VERSION = '/_history/1'.length;
+
+/** Where the version part of a reference begins, or where the reference ends. Looks at the last 65 characters alone. */
+function endOfUnversioned(reference: string): number {
+  const { length } = reference;
+  let slash = length - 2;
+  while (slash >= 0 && slash >= length - 65 && reference.charCodeAt(slash) !== SLASH) slash -= 1;
+  if (!reference.endsWith(HISTORY, slash)) return length;
+  return /^[A-Za-z0-9\-.]{1,64}$/.test(reference.slice(slash + 1)) ? slash - HISTORY.length : length;
 }
