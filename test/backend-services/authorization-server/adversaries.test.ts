@@ -3,13 +3,17 @@ import { connect } from 'node:net';
 import { request } from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
-import { createHttpServer } from '../../../src/backend-services/oidc-provider.js';
+import { calculateJwkThumbprint } from 'jose';
+import type { StateStore } from '../../../src/backend-services/oidc-provider.js';
+import { createHttpServer, createMemoryStore } from '../../../src/backend-services/oidc-provider.js';
+import { facadeGuide } from '../data/published-samples.js';
 import { assertion, signWith } from './assertion.js';
 import { key } from './keys.js';
 import type { KeySetHost } from './key-set-host.js';
 import { startKeySetHost } from './key-set-host.js';
 import type { RunningServer } from './running-server.js';
 import { runServer } from './running-server.js';
+import type { TokenRequest } from './token-request.js';
 import { expectError, expectInvalidClient, expectToken, postForm, requestToken, tokenForm } from './token-request.js';
 
 const ec = key('ec');
@@ -249,6 +253,80 @@ describe('adversaries of the authorization server', () => {
       headers: [...headers].filter(([name]) => name !== 'date'),
     });
     expect(quiet(known)).to.deep.equal(quiet(unknown));
+  });
+
+  it('what is refused leaves nothing behind, so that nothing is used up or learned', async () => {
+    const inner = createMemoryStore();
+    const writes: string[] = [];
+    const store: StateStore = {
+      ...inner,
+      set: (name, value, seconds) => {
+        writes.push(name);
+        return inner.set(name, value, seconds);
+      },
+      setIfAbsent: (name, value, seconds) => {
+        writes.push(name);
+        return inner.setIfAbsent(name, value, seconds);
+      },
+    };
+    const watched = await runServer(
+      [
+        { client_id: 'c', jwks: { keys: [ec.jwk] }, scope },
+        { client_id: 'remote', jwks_uri: host.url, scope },
+      ],
+      { store },
+    );
+    const now = Math.floor(Date.now() / 1000);
+    const jti = 'the one that the owner will use';
+    const attempts: Partial<TokenRequest>[] = [
+      { assert: { claims: { jti }, signer: signWith(key('evil')) } },
+      { assert: { claims: { jti, aud: 'https://other.example/token' } } },
+      { assert: { claims: { jti, exp: now + 36_000 } } },
+      { assert: { claims: { jti, exp: now - 600 } } },
+      { assert: { claims: { jti }, header: { alg: 'none' }, signer: () => Buffer.alloc(0) } },
+      { assert: { claims: { jti }, header: { kid: undefined } } },
+      { assert: { claims: { jti }, header: { kid: 'unknown' } } },
+      { assert: { claims: { jti }, header: { jku: host.url } } },
+      { assert: { claims: { jti }, header: { jwk: ec.jwk } } },
+      { assert: { claims: { jti }, header: { crit: ['x'] } } },
+      { clientId: 'remote', assert: { claims: { jti } } },
+      { clientId: 'nobody', assert: { claims: { jti } } },
+    ];
+    for (const attempt of attempts) expectInvalidClient(await requestToken(watched, { ...good, ...attempt }));
+    expect(watched.refusals()).to.have.length(attempts.length);
+    expect(writes).to.deep.equal([]);
+    expectToken(await requestToken(watched, { ...good, assert: { claims: { jti } } }));
+    expect(writes.some((name) => name.startsWith('jti:'))).to.equal(true);
+    await watched.close();
+  });
+
+  it('a key that the world knows opens no account, wherever the client has it from', async () => {
+    const lost = key('lost');
+    const denyThumbprints = [await calculateJwkThumbprint(lost.jwk)];
+    host.publish([rsa.jwk, lost.jwk, facadeGuide.jwk]);
+    const guarded = await runServer(
+      [
+        { client_id: 'inline', jwks: { keys: [lost.jwk] }, scope },
+        { client_id: 'guide', jwks: { keys: [facadeGuide.jwk] }, scope },
+        { client_id: 'remote', jwks_uri: host.url, scope },
+      ],
+      { clientKeys: { denyThumbprints } },
+    );
+    expectInvalidClient(await requestToken(guarded, { key: lost, clientId: 'inline' }));
+    expectInvalidClient(await requestToken(guarded, { key: lost, clientId: 'guide' }));
+    expectInvalidClient(await requestToken(guarded, { key: lost, clientId: 'remote' }));
+    const forged = { header: { kid: facadeGuide.jwk.kid } };
+    expectInvalidClient(await requestToken(guarded, { key: rsa, clientId: 'remote', assert: forged }));
+    // Not found, rather than found and not fitting the signature: it is not looked at.
+    expect(guarded.refusals()).to.deep.equal([
+      'registration-invalid',
+      'registration-invalid',
+      'key-not-found',
+      'key-not-found',
+    ]);
+    expectToken(await requestToken(guarded, { key: rsa, clientId: 'remote' }));
+    await guarded.close();
+    host.publish([rsa.jwk]);
   });
 
   it('a store that fails refuses with 503, and a listener that fails changes nothing', async () => {
