@@ -12,6 +12,7 @@ import { passedHeaders } from './response-headers.js';
 import type { RequestScope } from './scope.js';
 import { readStored } from './stored.js';
 import type { UpstreamStream } from './upstream.js';
+import { discard } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
 import { upstreamHeaders } from './upstream-headers.js';
 
@@ -150,7 +151,7 @@ async function content(
   try {
     checkContent(stream, type, etag);
   } catch (error) {
-    stream.body.destroy();
+    discard(stream.body);
     throw error;
   }
   return { status: 200, headers, stream: stream.body };

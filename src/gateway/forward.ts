@@ -11,6 +11,7 @@ import { passedHeaders } from './response-headers.js';
 import { rewriteBody, rewriteParameters } from './rewrite.js';
 import type { RequestScope } from './scope.js';
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.js';
+import { discard } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
 import { upstreamHeaders } from './upstream-headers.js';
 
@@ -59,14 +60,14 @@ async function forwardStream(
 ): Promise<FinalAnswer | StreamedAnswer> {
   const { status, headers, body } = await upstream.open(request, scope.signal);
   if (status !== 200 || headers['content-encoding'] !== undefined) {
-    body.destroy();
+    discard(body);
     if (status < 400) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   }
   const passed = passedHeaders(headers, upstream.urlOf(request.below), bases);
   const lines = status === 200 ? publicLines(body, bases) : [];
   const judged = await judgeStream({ status, headers: passed, body: Readable.from(lines) });
   if (typeof judged.body !== 'object' || judged.body instanceof Uint8Array) {
-    body.destroy();
+    discard(body);
     return forNobodyElse({ ...judged, body: judged.body });
   }
   const { status: final, headers: kept } = judged;

@@ -25,7 +25,7 @@ import { serve } from './serve.js';
 import { boundedServer, drain } from './server.js';
 import { SmartConfiguration } from './smart-configuration.js';
 import { storedLookup } from './stored.js';
-import { Upstream } from './upstream.js';
+import { Upstream, discard } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
 
 /** Where a gateway listens. */
@@ -212,7 +212,7 @@ class GuardingProxy implements Gateway {
     const { maxBinaryBytes, corsOrigins } = this.#settings;
     const stream = 'stream' in answer ? answer.stream : undefined;
     if (response.destroyed) {
-      stream?.destroy();
+      if (stream) discard(stream);
       return;
     }
     response.setHeader('x-request-id', requestId);
@@ -232,7 +232,7 @@ class GuardingProxy implements Gateway {
     response.statusCode = status;
     response.setHeaders(new Map(Object.entries(told.headers) as [string, string][]));
     if (request.method === 'HEAD') {
-      stream.destroy();
+      discard(stream);
       response.end();
       return;
     }

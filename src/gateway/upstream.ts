@@ -109,6 +109,8 @@ export class Upstream {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     });
+    // A connection may break while nobody reads yet; whoever reads learns of it all the same.
+    answer.body.on('error', () => undefined);
     return { status: answer.statusCode, headers: answer.headers, body: answer.body };
   }
 }
@@ -146,7 +148,7 @@ function abortedBy(signal: AbortSignal): UpstreamError | undefined {
 
 async function readWhole(body: Readable, headers: HeaderBag, maxBytes: number): Promise<Buffer> {
   if (Number(headers['content-length'] ?? 0) > maxBytes) {
-    body.destroy();
+    discard(body);
     throw new UpstreamError('ERR_UPSTREAM_TOO_LARGE');
   }
   const chunks: Uint8Array[] = [];
@@ -158,4 +160,10 @@ async function readWhole(body: Readable, headers: HeaderBag, maxBytes: number): 
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** Leaves an answer unread, and its connection. */
+export function discard(body: Readable): void {
+  body.on('error', () => undefined);
+  body.destroy();
 }

@@ -1,0 +1,220 @@
+import { expect } from 'chai';
+import type { GatewayOptions } from '../../src/gateway/index.js';
+import type { SMARTHandler } from '../../src/index.js';
+import { BASE, Issuer } from '../http/clinic.js';
+import type { Answered, Sent } from '../http/send.js';
+import { send } from '../http/send.js';
+import type { Fake, OpenGateway } from './open-gateway.js';
+import { fakeUpstream, openGateway } from './open-gateway.js';
+
+type Json = Readonly<Record<string, unknown>>;
+
+const PDF = 'secret content';
+const data = Buffer.from(PDF).toString('base64');
+
+describe('a Binary behind a gateway', () => {
+  let issuer: Issuer;
+  let handler: SMARTHandler;
+  let alice: string;
+  let upstream: Fake;
+  let gateway: OpenGateway;
+  /** What upstream does when it is asked for the content of a Binary. */
+  let raw: { type?: string; status?: number; etag?: string; body?: string | Buffer; headers?: Record<string, string> };
+  /** Whether upstream leaves out the data where it is asked for a summary. */
+  let summarises: boolean;
+  const resources: Record<string, Json> = {};
+
+  const binary = (id: string, context: string | undefined, more: Json = {}): void => {
+    resources[`/Binary/${id}`] = {
+      resourceType: 'Binary',
+      id,
+      contentType: 'application/pdf',
+      ...(context !== undefined && { securityContext: { reference: context } }),
+      data,
+      ...more,
+    };
+  };
+
+  before(async () => {
+    issuer = await Issuer.open();
+    handler = issuer.handler();
+    alice = await issuer.token('patient/*.cruds', { launch_response_patient: 'Patient/alice' });
+    upstream = await fakeUpstream((request, response) => {
+      const url = new URL(request.url ?? '', 'http://x');
+      const path = url.pathname.replace('/upstream/r4', '').replace(/\/_history\/\d+$/, '');
+      const resource = resources[path];
+      const isJson = request.headers.accept === 'application/fhir+json';
+      if (!isJson && path.startsWith('/Binary/')) {
+        response.statusCode = raw.status ?? 200;
+        response.setHeader('etag', raw.etag ?? 'W/"1"').setHeader('content-type', raw.type ?? 'application/pdf');
+        for (const [name, value] of Object.entries(raw.headers ?? {})) response.setHeader(name, value);
+        response.end(raw.body ?? PDF);
+        return;
+      }
+      const { data: content, ...summary } = resource ?? {};
+      const shown = summarises && url.searchParams.get('_summary') === 'true' ? summary : { ...summary, data: content };
+      response.statusCode = resource ? 200 : 404;
+      response.setHeader('content-type', 'application/fhir+json').setHeader('etag', 'W/"1"');
+      response.end(JSON.stringify(resource ? shown : { resourceType: 'OperationOutcome', issue: [] }));
+    });
+    gateway = await openGateway(handler, upstream);
+    for (const owner of ['alice', 'bob']) {
+      resources[`/DocumentReference/${owner}`] = {
+        resourceType: 'DocumentReference',
+        id: owner,
+        subject: { reference: `Patient/${owner}` },
+      };
+      binary(`doc-of-${owner}`, `DocumentReference/${owner}`);
+      binary(`of-${owner}`, `Patient/${owner}`);
+    }
+    binary('absolute', `${upstream.base}/DocumentReference/alice`);
+    binary('public', `${BASE}/DocumentReference/alice`);
+    binary('foreign', 'http://elsewhere.example.org/DocumentReference/alice');
+    binary('of-nobody', undefined);
+    binary('of-nothing', 'DocumentReference/none');
+    binary('of-binary', 'Binary/of-alice');
+    binary('odd', 'Patient/alice', { contentType: 'text/html\r\nx: y' });
+    binary('page', 'Patient/alice', { contentType: 'text/html' });
+  });
+
+  beforeEach(() => {
+    raw = {};
+    summarises = true;
+    upstream.seen.length = 0;
+  });
+
+  after(async () => {
+    await gateway.close();
+    await upstream.close();
+    await issuer.close();
+  });
+
+  const get = (id: string, accept: string | undefined, token = alice, more: Sent = {}): Promise<Answered> =>
+    send(gateway, `/Binary/${id}`, { token, headers: accept === undefined ? {} : { accept }, ...more });
+
+  const OPEN = ['of-alice', 'doc-of-alice', 'absolute', 'public'];
+  const CLOSED = ['of-bob', 'doc-of-bob', 'foreign', 'of-nobody', 'of-nothing', 'of-binary'];
+
+  it('is open to whom its securityContext is open, as a resource', async () => {
+    for (const id of OPEN) {
+      const answer = await get(id, 'application/fhir+json');
+      expect([answer.status, answer.json['data']], id).to.deep.equal([200, data]);
+      expect(answer.headers).to.include({ etag: 'W/"1"', 'cache-control': 'private, no-cache' });
+    }
+    for (const id of CLOSED) {
+      const answer = await get(id, undefined);
+      expect([answer.status, answer.text.includes(data)], id).to.deep.equal([403, false]);
+    }
+    expect((await get('none', undefined)).status).to.equal(404);
+  });
+
+  it('names its context under the public base', async () => {
+    const { json } = await get('absolute', 'application/fhir+json');
+    expect(json).to.have.nested.property('securityContext.reference', `${BASE}/DocumentReference/alice`);
+  });
+
+  it('is open as what it holds in the same cases, streamed in a second request', async () => {
+    for (const id of OPEN) {
+      upstream.seen.length = 0;
+      const answer = await get(id, 'application/pdf, image/*;q=0.5');
+      expect([answer.status, answer.text], id).to.deep.equal([200, PDF]);
+      expect(answer.headers).to.include({
+        'content-type': 'application/pdf',
+        'x-content-type-options': 'nosniff',
+        'content-security-policy': "sandbox; default-src 'none'",
+        'cache-control': 'private, no-cache',
+        etag: 'W/"1"',
+      });
+      const asked = upstream.seen.filter(({ url }) => url.includes('/Binary/')).map(({ headers }) => headers.accept);
+      expect(asked).to.deep.equal(['application/fhir+json', 'application/pdf']);
+    }
+    upstream.seen.length = 0;
+    for (const id of CLOSED) {
+      const answer = await get(id, 'application/pdf');
+      expect([answer.status, answer.text.includes(PDF)], id).to.deep.equal([403, false]);
+      expect(upstream.seen.filter(({ headers }) => headers.accept === 'application/pdf')).to.deep.equal([]);
+    }
+  });
+
+  it('is taken out of the resource where upstream sends the data along', async () => {
+    summarises = false;
+    const answer = await get('doc-of-alice', 'application/pdf');
+    expect([answer.status, answer.text, answer.headers['content-type']]).to.deep.equal([200, PDF, 'application/pdf']);
+    expect(upstream.seen.filter(({ headers }) => headers.accept === 'application/pdf')).to.deep.equal([]);
+    expect((await get('doc-of-bob', 'application/pdf')).status).to.equal(403);
+  });
+
+  it('its versions are judged alike', async () => {
+    const read = (path: string): Promise<Answered> =>
+      send(gateway, `/Binary/${path}/_history/2`, { token: alice, headers: { accept: 'application/pdf' } });
+    expect((await read('doc-of-alice')).text).to.equal(PDF);
+    expect(upstream.seen.filter(({ url }) => url.includes('/Binary/doc-of-alice/_history/2'))).to.have.length(2);
+    expect((await read('doc-of-bob')).status).to.equal(403);
+  });
+
+  it('a HEAD has no body', async () => {
+    for (const accept of ['application/pdf', 'application/fhir+json']) {
+      const own = await get('doc-of-alice', accept, alice, { method: 'HEAD', headers: { accept } });
+      expect([own.status, own.text], accept).to.deep.equal([200, '']);
+      const other = await get('doc-of-bob', accept, alice, { method: 'HEAD', headers: { accept } });
+      expect([other.status, other.text], accept).to.deep.equal([403, '']);
+    }
+  });
+
+  it('has to be what the client takes, and of a kind that is one', async () => {
+    expect((await get('of-alice', 'image/png')).status).to.equal(406);
+    expect((await get('odd', 'text/html')).status).to.equal(406);
+    raw = { type: 'application/octet-stream' };
+    const odd = await get('odd', 'application/octet-stream, text/html');
+    expect([odd.status, odd.headers['content-type']]).to.deep.equal([200, 'application/octet-stream']);
+    raw = { type: 'text/html; charset=utf-8' };
+    const page = await get('page', 'text/html');
+    expect(page.headers['content-security-policy']).to.equal("sandbox; default-src 'none'");
+  });
+
+  it('needs a grant for Binary and for its context, of the same identity', async () => {
+    const patient = { launch_response_patient: 'Patient/alice' };
+    const cases: readonly (readonly [string, Json, number])[] = [
+      ['patient/Binary.r patient/DocumentReference.r', patient, 200],
+      ['patient/Binary.r', patient, 403],
+      ['patient/DocumentReference.r', patient, 403],
+      ['patient/Binary.r system/DocumentReference.r', patient, 403],
+      ['patient/Binary.r user/DocumentReference.r', { ...patient, fhirUser: 'Practitioner/dr' }, 403],
+      ['patient/Binary.r patient/DocumentReference.c', patient, 403],
+      ['system/Binary.r', {}, 200],
+      ['user/Binary.r', { fhirUser: 'Practitioner/dr' }, 200],
+    ];
+    for (const [scope, claims, status] of cases) {
+      const token = await issuer.token(scope, claims);
+      expect((await get('doc-of-alice', 'application/pdf', token)).status, scope).to.equal(status);
+    }
+  });
+
+  it('what comes in the second request has to be what was judged in the first', async () => {
+    const wrong: readonly (typeof raw)[] = [
+      { type: 'text/html' },
+      { etag: 'W/"2"' },
+      { status: 500 },
+      { status: 302 },
+      { status: 206 },
+      { headers: { 'content-encoding': 'gzip' } },
+    ];
+    for (const each of wrong) {
+      raw = { ...each, body: 'other content' };
+      const answer = await get('of-alice', 'application/pdf, text/html');
+      expect([answer.status, answer.text.includes('other')], JSON.stringify(each)).to.deep.equal([502, false]);
+    }
+  });
+
+  it('is not held in memory, and breaks off where it is too large', async () => {
+    const options: Partial<GatewayOptions> = { maxResponseBytes: 2048, maxBinaryBytes: 4 * 1024 * 1024 };
+    const small = await openGateway(handler, upstream, options);
+    const read = (): Promise<Answered> =>
+      send(small, '/Binary/of-alice', { token: alice, headers: { accept: 'application/pdf' } });
+    raw = { body: Buffer.alloc(3 * 1024 * 1024, 'x') };
+    expect((await read()).text).to.have.length(3 * 1024 * 1024);
+    raw = { body: Buffer.alloc(5 * 1024 * 1024, 'x') };
+    expect(await read().catch((error: unknown) => error)).to.be.an('error');
+    await small.close();
+  });
+});
