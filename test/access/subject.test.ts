@@ -50,7 +50,7 @@ describe('access/subject: subjectOf', () => {
 
 describe('access/subject: refersTo', () => {
   const long = 'a'.repeat(64);
-  const cases: readonly [reference: string, names: boolean, who?: Parameters<typeof at>][] = [
+  const cases: readonly [reference: string, names: boolean, elsewhere?: Parameters<typeof at>][] = [
     ['Patient/p1', true],
     ['Patient/p1/_history/2', true],
     ['Patient/p1/_history/12-a.B', true],
@@ -108,7 +108,8 @@ describe('access/subject: refersTo', () => {
     ['https://other.example.org/Patient/p1/_history/2', true, ['https://other.example.org']],
     [`${BASE}/Patient/p1`, false, ['https://other.example.org']],
   ];
-  for (const [reference, names, who = [BASE]] of cases) {
+  for (const [reference, names, elsewhere] of cases) {
+    const who: Parameters<typeof at> = elsewhere ?? [BASE];
     const of = who.join(' ').slice(0, 60);
     it(`${reference.slice(0, 80) || '(empty)'} ${names ? 'names' : 'does not name'} somebody at ${of}`, () => {
       expect(refersTo(reference, at(...who))).to.equal(names);
