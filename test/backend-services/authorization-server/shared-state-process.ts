@@ -18,6 +18,16 @@ const server = createSmartAuthorizationServer({
   signingKeys: JSON.parse(signingKeys) as SmartAuthorizationServerOptions['signingKeys'],
   introspection: { callers: [{ clientId: 'rs', clientSecret: 'a-secret-of-the-resource-server' }] },
   store,
+  launch: {
+    interaction: async (request, response, interaction) => {
+      if (request.method === 'POST') {
+        request.resume();
+        await interaction.complete({ accountId: 'u1', fhirUser: 'Practitioner/p1', patient: '123' });
+        return;
+      }
+      response.setHeader('content-type', 'text/html').end('<form method="post">');
+    },
+  },
 });
 const http = createServer(server.callback());
 process.send?.({ origin: await listen(http) });

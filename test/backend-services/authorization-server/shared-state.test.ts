@@ -1,14 +1,18 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { createRedisStore, createStoredClientRegistry } from '../../../src/backend-services/oidc-provider.js';
+import { Browser } from './browser.js';
+import { FHIR_BASE } from './running-server.js';
 import type { RedisServer } from '../state/redis-server.js';
 import { hasRedis, startRedis } from '../state/redis-server.js';
 import { key, serverKeys } from './keys.js';
 import { expectInvalidClient, expectToken, postForm, requestToken, tokenForm } from './token-request.js';
 
 const ISSUER = 'https://as.example';
+const REDIRECT = 'https://app.example/callback';
 const ec = key('ec');
 const good = { key: ec, clientId: 'c' };
 const available = hasRedis();
@@ -23,7 +27,15 @@ const available = hasRedis();
     before(async function () {
       this.timeout(60_000);
       redis = await startRedis();
-      await createStoredClientRegistry(createRedisStore(redis.connect())).add({
+      const registry = createStoredClientRegistry(createRedisStore(redis.connect()));
+      await registry.add({
+        client_id: 'app',
+        scope: 'launch/patient patient/*.rs',
+        grant_types: ['authorization_code'],
+        token_endpoint_auth_method: 'none',
+        redirect_uris: [REDIRECT],
+      });
+      await registry.add({
         client_id: 'c',
         jwks: { keys: [ec.jwk] } as never,
         scope: 'system/Patient.rs',
@@ -70,6 +82,40 @@ const available = hasRedis();
       const form = tokenForm(balanced, good);
       expectToken(await postForm(urlOf(0, '/token'), form));
       expectInvalidClient(await postForm(urlOf(1, '/token'), form));
+    });
+
+    it('a launch goes on at whichever process the user comes to, and its code is good once at both', async () => {
+      const browser = new Browser();
+      let visits = 0;
+      // The balancer: each request of the browser goes to the other process.
+      const visit = (url: URL, init?: RequestInit): Promise<Response> =>
+        browser.fetch(urlOf(visits++, `${url.pathname}${url.search}`), init);
+      const verifier = randomBytes(48).toString('base64url');
+      const query = new URLSearchParams({
+        response_type: 'code',
+        client_id: 'app',
+        redirect_uri: REDIRECT,
+        scope: 'launch/patient patient/*.rs',
+        state: randomBytes(16).toString('base64url'),
+        aud: FHIR_BASE,
+        code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+        code_challenge_method: 'S256',
+      });
+      const page = Browser.location(await visit(new URL(`${ISSUER}/authorize?${query.toString()}`)));
+      expect((await visit(page)).status).to.equal(200);
+      const done = Browser.location(await visit(page, { method: 'POST', body: 'go' }));
+      const back = Browser.location(await visit(done));
+      expect([back.origin, visits]).to.deep.equal(['https://app.example', 4]);
+      const form = {
+        grant_type: 'authorization_code',
+        client_id: 'app',
+        redirect_uri: REDIRECT,
+        code: back.searchParams.get('code') ?? '',
+        code_verifier: verifier,
+      };
+      const answers = await Promise.all(Array.from({ length: 10 }, (_, at) => postForm(urlOf(at, '/token'), form)));
+      const given = answers.filter(({ status }) => status === 200);
+      expect(given.map(({ body }) => body['patient'])).to.deep.equal(['123']);
     });
 
     it('A36: a token of one process is active at the other, until a client that leaves takes it along', async () => {
