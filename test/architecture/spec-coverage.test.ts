@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { root, textOf } from './sources.js';
 
 /** Sections of docs/spec-coverage.md whose tests lie anywhere. Client and authorization server are held to it beside their tests. */
-const SECTIONS = ['Resource server', 'The facade guide'] as const;
+const SECTIONS = ['Resource server', 'State and registry', 'Command line', 'The facade guide'] as const;
 
 const document = textOf('docs/spec-coverage.md');
 
@@ -49,7 +49,7 @@ describe('docs/spec-coverage.md', () => {
           if (shown === '' || !source.includes(shown)) missing.push(`${file}: ${title}`);
         }
       }
-      expect(rows.length).to.be.greaterThan(10);
+      expect(rows.length).to.be.greaterThan(5);
       expect(missing).to.deep.equal([]);
     });
   }
