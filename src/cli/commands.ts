@@ -1,5 +1,6 @@
 import { assertion } from './assertion.js';
 import { check } from './check.js';
+import { compare } from './compare.js';
 import type { Command } from './command.js';
 import { inspect } from './inspect.js';
 import { jwks } from './jwks.js';
@@ -8,4 +9,4 @@ import { register } from './register.js';
 import { token } from './token.js';
 
 /** Every command, in the order in which somebody new to it all needs them. */
-export const COMMANDS: readonly Command[] = [keygen, jwks, register, assertion, token, inspect, check];
+export const COMMANDS: readonly Command[] = [keygen, jwks, register, assertion, token, inspect, check, compare];

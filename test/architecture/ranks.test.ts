@@ -25,6 +25,7 @@ const RANKS: Readonly<Record<string, number>> = {
   'handler.ts': 3,
   http: 3.1,
   'config-file': 3.12,
+  replay: 3.13,
   observe: 2.9,
   gateway: 3.13,
   cli: 3.2,
