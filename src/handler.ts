@@ -262,7 +262,9 @@ export class SMARTHandler implements Authorization {
       const about = { operation: 'transaction' };
       if ('decision' in caller) return this.#refuse('isBundleRequestAuthorized', about, caller);
       for (const entry of request.requests) {
-        const decision = await this.#decideEntry(caller, entry);
+        const decided = this.#decideEntry(caller, entry);
+        // Most entries are decided at once, and a Bundle may have thousands.
+        const decision = decided instanceof Promise ? await decided : decided;
         this.#enforce('isBundleRequestAuthorized', entry, decision);
       }
     });
@@ -419,22 +421,21 @@ export class SMARTHandler implements Authorization {
     return { ...withType(verified.resourceType), ...(id !== undefined && { id }) };
   }
 
-  async #decideWrite(
-    { caller, realm }: KnownCaller,
-    write: {
-      readonly operation: Interaction;
-      readonly body: unknown;
-      readonly resourceType: string | undefined;
-      readonly id: string | undefined;
-      /** The body is the stored resource, read by the host. */
-      readonly isStored: boolean;
-    },
-  ): Promise<Decision> {
+  #decideWrite(found: KnownCaller, write: Write): Decision | Promise<Decision> {
+    const { operation: interaction, body, resourceType, id } = write;
+    const { policy } = found.realm;
+    if (write.isStored) return decide(found.caller, { interaction, resourceType, id, stored: body ?? null }, policy);
+    if (interaction === 'create') {
+      return decide(found.caller, { interaction, resourceType, id, resource: body ?? null }, policy);
+    }
+    if (!this.#options.lookup) return this.#decideChange(found, write, undefined);
+    const stored = this.#stored({ ...(resourceType && { resourceType }), ...(id && { id }) });
+    return stored.then((value) => this.#decideChange(found, write, value));
+  }
+
+  #decideChange({ caller, realm }: KnownCaller, write: Write, stored: unknown): Decision {
     const { operation, body, resourceType, id } = write;
     const about = { interaction: operation, resourceType, id };
-    if (write.isStored) return decide(caller, { ...about, stored: body ?? null }, realm.policy);
-    if (operation === 'create') return decide(caller, { ...about, resource: body ?? null }, realm.policy);
-    const stored = await this.#stored({ ...(resourceType && { resourceType }), ...(id && { id }) });
     if (stored === undefined && this.#options.lookup) return this.#decideUnknown(caller, realm, about);
     if (stored === undefined) this.#warnOnce();
     // With a lookup the host has to execute what was judged: the resource of this id, not the one that the body names.
@@ -445,7 +446,9 @@ export class SMARTHandler implements Authorization {
       if (resourceType === undefined) return this.#decideBlindPatch(caller, body, realm);
       return decide(caller, { ...about, patch: body, ...(stored !== undefined && { stored }) }, realm.policy);
     }
-    return decide(caller, { ...about, resource: body ?? null, ...(stored !== undefined && { stored }) }, realm.policy);
+    const resource = body ?? null;
+    if (stored !== undefined) return decide(caller, { ...about, resource, stored }, realm.policy);
+    return decide(caller, { interaction: operation, resourceType, id, resource }, realm.policy);
   }
 
   /** A write of which nobody can say what it is to: covered only by who may write every resource of the type. */
@@ -472,17 +475,23 @@ export class SMARTHandler implements Authorization {
     return decisions.find(({ decision }) => decision === 'allow') ?? decisions[0] ?? deny({ code: 'scope-missing' });
   }
 
-  async #decideEntry(found: KnownCaller, entry: BatchReadWriteRequest): Promise<Decision> {
+  #decideEntry(found: KnownCaller, entry: BatchReadWriteRequest): Decision | Promise<Decision> {
     const { operation, resourceType, id } = entry;
-    const { caller, realm } = found;
     const body: unknown = entry.resource;
     if (operation === 'create' || operation === 'update' || operation === 'patch') {
       return this.#decideWrite(found, { operation, body, resourceType, id: id || idOf(body), isStored: false });
     }
-    if (operation !== 'delete') return Judge.for(caller, [operation], realm.policy).decideType(resourceType);
-    // The body is the client's, or only a URL: the stored resource decides, or nobody but who may delete any.
+    if (operation === 'delete') return this.#decideDeletion(found, entry);
+    return Judge.for(found.caller, [operation], found.realm.policy).decideType(resourceType);
+  }
+
+  /** The body is the client's, or only a URL: the stored resource decides, or nobody but who may delete any. */
+  async #decideDeletion(
+    { caller, realm }: KnownCaller,
+    { resourceType, id }: BatchReadWriteRequest,
+  ): Promise<Decision> {
     const stored = (await this.#stored({ resourceType, ...(id && { id }) })) ?? null;
-    const question = { interaction: operation, resourceType, id, stored };
+    const question = { interaction: 'delete', resourceType, id, stored } as const;
     return bearsOtherId(question)
       ? deny({ code: 'id-mismatch', resourceType })
       : decide(caller, question, realm.policy);
@@ -551,6 +560,16 @@ export class SMARTHandler implements Authorization {
       throw new DeniedError(deny({ code: 'internal-error' }));
     }
   }
+}
+
+/** A write, as far as it is known. */
+interface Write {
+  readonly operation: Interaction;
+  readonly body: unknown;
+  readonly resourceType: string | undefined;
+  readonly id: string | undefined;
+  /** The body is the stored resource, read by the host. */
+  readonly isStored: boolean;
 }
 
 interface Described {

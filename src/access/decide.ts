@@ -33,13 +33,17 @@ export function decide(caller: Caller, question: Question, policy: AccessPolicy)
   const { interaction } = question;
   const judge = Judge.for(caller, question.conditional ? [interaction, 'search-type'] : [interaction], policy);
   const states = statesOf(question, policy);
-  if ('code' in states) return deny(states);
+  if (!isStates(states)) return deny(states);
   const resourceType =
     question.resourceType ?? typeOf(states.map((state) => ('value' in state ? state.value : undefined))[0]);
   if (resourceType === undefined) {
     return states.length === 0 ? judge.decideType(undefined) : deny({ code: 'resource-malformed' });
   }
   return judge.decide(resourceType, states);
+}
+
+function isStates(states: readonly ResourceState[] | DenyReason): states is readonly ResourceState[] {
+  return Array.isArray(states);
 }
 
 /** The states that have to be covered; none if nothing is known. A reason where the request makes no state. */

@@ -76,7 +76,7 @@ export class Judge {
    */
   static for(caller: Caller, interactions: readonly [Interaction, ...Interaction[]], policy: AccessPolicy): Judge {
     if (policy.adminRules.length > 0 || caller.encounter !== undefined) return new Judge(caller, interactions, policy);
-    const key = interactions.join();
+    const key = interactions.length === 1 ? interactions[0] : interactions.join();
     let judges = remembered.get(caller.grants);
     if (judges === undefined) remembered.set(caller.grants, (judges = new Map<string, Judge>()));
     const known = judges.get(key);
@@ -149,8 +149,10 @@ export class Judge {
   /** The decision about all known states of one resource of a type. Without a state it is about the type alone. */
   decide(resourceType: string, states: readonly ResourceState[]): Decision {
     if (states.length === 0) return this.decideType(resourceType);
-    const flaw = states.map((state) => flawOf(resourceType, state)).find((reason) => reason !== undefined);
-    if (flaw) return deny(flaw);
+    for (const state of states) {
+      const flaw = flawOf(resourceType, state);
+      if (flaw) return deny(flaw);
+    }
     const reasons: DenyReason[] = [];
     const found = this.#find(resourceType, states, reasons);
     if (found) return allow(found.evidence.code, found.grant, found.evidence.path);
@@ -385,16 +387,16 @@ function companionsOf(
 
 function flawOf(resourceType: string, state: ResourceState): DenyReason | undefined {
   if ('unseenId' in state) return undefined;
-  const about = { resourceType, ...(state.state && { state: state.state }) };
-  if (state.value === undefined || state.value === null) return { code: 'resource-missing', ...about };
   const type = typeOf(state.value);
-  if (type === undefined) return { code: 'resource-malformed', ...about };
-  return type === resourceType ? undefined : { code: 'type-mismatch', ...about };
+  if (type === resourceType) return undefined;
+  const isMissing = state.value === undefined || state.value === null;
+  const code = isMissing ? 'resource-missing' : type === undefined ? 'resource-malformed' : 'type-mismatch';
+  return { code, resourceType, ...(state.state && { state: state.state }) };
 }
 
 /** A resource as the server holds it: its id is the server's. */
 export function seen(value: unknown, state?: 'stored' | 'result'): SeenState {
-  return { value, id: idOf(value), ...(state && { state }) };
+  return state === undefined ? { value, id: idOf(value) } : { value, id: idOf(value), state };
 }
 
 /** The id that a resource bears. */
