@@ -1,8 +1,10 @@
 import { expect } from 'chai';
 import { after, before, describe, it } from 'mocha';
+import { createGuard } from '../../../src/http/guard.js';
 import { TokenError } from '../../../src/index.js';
 import { Issuer } from '../../token/issuer.js';
 import { key } from '../authorization-server/keys.js';
+import { FHIR_BASE } from '../authorization-server/running-server.js';
 import { BROKEN_TOKENS, encode, partsOf, signed, signedByPublicKey } from './broken-tokens.js';
 import { FHIR_CREDENTIALS, openFacility, outcome, READ_PATIENT, verify, type Facility } from './facility.js';
 
@@ -104,6 +106,35 @@ describe('resource server: tokens of the authorization server', () => {
         }
       });
     }
+
+    it('R5: over HTTP, inactive is 401 invalid_token, and a server that is down 503, with no challenge', async () => {
+      const server = await Issuer.start();
+      try {
+        const guard = createGuard(introspecting(server.introspectUrl), { baseUrl: FHIR_BASE, fhirVersion: '4.0.1' });
+        const token = await facility.token('system/Patient.rs');
+        const { claims } = partsOf(token);
+        const ask = async (body: unknown, status = 200) => {
+          server.introspection = { body, status };
+          const admission = await guard.admit({
+            method: 'GET',
+            url: `${new URL(FHIR_BASE).pathname}/Patient/alice`,
+            headers: { authorization: `Bearer ${token}` },
+            body: () => Promise.resolve({ parsed: undefined }),
+          });
+          if (admission.verdict !== 'refused') return admission.verdict;
+          return [admission.answer.status, admission.answer.headers['www-authenticate']];
+        };
+        expect(await ask({ ...claims, active: true })).to.equal('admitted');
+        for (const active of [false, 'true']) {
+          const [status, challenge] = await ask({ ...claims, active });
+          expect(status).to.equal(401);
+          expect(challenge).to.match(/^Bearer realm=.*error="invalid_token"/);
+        }
+        expect(await ask({ ...claims, active: true }, 500)).to.deep.equal([503, undefined]);
+      } finally {
+        await server.close();
+      }
+    });
 
     it('R5: no answer, a failure and refused credentials refuse as unavailable, never allow', async () => {
       const server = await Issuer.start();
