@@ -70,6 +70,7 @@ describe('the names and the words of the repository', () => {
       'package',
       'real-inputs',
       'recorded',
+      'scenarios',
       'stubs',
     ];
     const folders = new Set(

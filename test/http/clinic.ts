@@ -55,6 +55,7 @@ export class Clinic {
     index('Observation', 'status', 'token', 'Observation.status');
     index('Patient', 'active', 'token', 'Patient.active');
     index('Patient', 'name', 'string', 'Patient.name');
+    index('Practitioner', 'name', 'string', 'Practitioner.name');
     const clinic = new Clinic();
     await clinic.reset();
     return clinic;

@@ -1,0 +1,96 @@
+// Every way in which the library stands in front of a FHIR server.
+import { createGateway } from '../../src/gateway/gateway.js';
+import type { SMARTHandlerOptions } from '../../src/index.js';
+import { FULL_RULE, SMARTHandler } from '../../src/index.js';
+import type { Issuer } from '../http/clinic.js';
+import { BASE } from '../http/clinic.js';
+import type { Host } from '../http/hosts.js';
+import { HOSTS } from '../http/hosts.js';
+import { asymmetrikUpstream } from './asymmetrik-upstream.js';
+import { openWorks } from './works-face.js';
+import type { World } from './world.js';
+
+/** An open face. */
+export interface Face {
+  /** `http://127.0.0.1:PORT` */
+  readonly origin: string;
+  /** The path of the FHIR server there: '' or '/fhir'. */
+  readonly prefix: string;
+  /** The base URL by which it knows itself. */
+  readonly base: string;
+  /** How many answers of 5xx the server behind it gave; absent where it gives none. */
+  readonly failures?: () => number;
+  readonly close: () => Promise<void>;
+}
+
+export type OpenFace = (world: World, issuer: Issuer) => Promise<Face>;
+
+/** The types that the older server is told to serve. */
+const SERVED = [
+  ...['Patient', 'Observation', 'Condition', 'Practitioner', 'Task', 'Group', 'Encounter', 'Binary', 'Account'],
+  ...['RelatedPerson', 'MedicationRequest', 'QuestionnaireResponse', 'AllergyIntolerance', 'Composition', 'List'],
+  'Organization',
+];
+
+function guarded(name: string): OpenFace {
+  return async (world, issuer) => {
+    const open = HOSTS[name];
+    if (!open) throw new Error(`${name} is no host`);
+    const lookup = (type: string, id: string): unknown => world.clinic.stored(type, id);
+    const options = name === 'the gateway' ? {} : { lookup };
+    return faceOf(await open(world.clinic, issuer.handler(), options));
+  };
+}
+
+function faceOf({ base, close }: Host): Face {
+  return { origin: base.replace(/\/fhir$/, ''), prefix: '/fhir', base: BASE, close };
+}
+
+const gatewayToAsymmetrik: OpenFace = async (world, issuer) => {
+  const upstream = await asymmetrikUpstream(world.clinic, SERVED);
+  const gateway = createGateway(issuer.handler(), {
+    baseUrl: BASE,
+    fhirVersion: '4.0.1',
+    upstream: upstream.base,
+    drainTimeoutMs: 0,
+  });
+  const { port } = await gateway.listen({ port: 0 });
+  const close = async (): Promise<void> => {
+    await gateway.close();
+    await upstream.close();
+  };
+  return { ...faceOf({ base: `http://127.0.0.1:${port}/fhir`, close }), failures: upstream.failures };
+};
+
+const works: OpenFace = async (world, issuer) => {
+  const options: SMARTHandlerOptions = { lookup: (type, id) => world.clinic.stored(type, id) };
+  const { origin, close } = await openWorks(world.clinic, (url) => {
+    const config = {
+      version: 1,
+      scopeKey: 'scope',
+      scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
+      expectedAudValue: BASE,
+      expectedIssValue: 'https://idp.example.org',
+      fhirUserClaimPath: 'fhirUser',
+      launchContextPathPrefix: 'launch_response_',
+      jwksEndpoint: issuer.jwksEndpoint,
+    };
+    return new SMARTHandler(config, url, '4.0.1', ['Practitioner'], ['Practitioner'], false, options);
+  });
+  return { origin, prefix: '', base: origin, close };
+};
+
+/** The first is what the others are compared with. */
+export const FACES: Readonly<Record<string, OpenFace>> = {
+  'Express and @medplum/fhir-router': guarded('Express 5'),
+  'Fastify and @medplum/fhir-router': guarded('Fastify'),
+  'the gateway and @medplum/fhir-router': guarded('the gateway'),
+  'the gateway and @asymmetrik/node-fhir-server-core': gatewayToAsymmetrik,
+  'the router of FHIR Works': works,
+};
+
+/** The same again, in hosts that differ in how they read requests. */
+export const VARIANTS: Readonly<Record<string, OpenFace>> = {
+  'Express 4 and @medplum/fhir-router': guarded('Express 4'),
+  'Express behind a body parser and @medplum/fhir-router': guarded('Express 5 behind a body parser'),
+};
