@@ -11,7 +11,7 @@ import { failureAnswer, jsonAnswer } from './answer.js';
 import { BaseUrls } from './base-urls.js';
 import { atMost } from './byte-limit.js';
 import { allowOrigin } from './cors.js';
-import type { RequestSpan } from './event.js';
+import type { RequestSpan } from '../observe/request-event.js';
 import type { StreamedAnswer } from './forward.js';
 import { endsInOneWay, saysOneThing } from './framing.js';
 import { Health } from './health.js';

@@ -4,7 +4,7 @@ import { ConfigError } from '../errors.js';
 import type { GuardOptions } from '../http/guard.js';
 import type { NarrowSearchOptions } from '../http/narrow-search.js';
 import { normalizeBaseUrl } from '../identity/fhir-url.js';
-import type { GatewayEvent, Tracing } from './event.js';
+import type { GatewayEvent, Tracing } from '../observe/request-event.js';
 
 /** Headers by name, or what gives them for each request: a token that expires, say. */
 export type UpstreamHeaders =

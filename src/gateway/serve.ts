@@ -4,7 +4,7 @@ import type { FinalAnswer, Guard } from '../http/guard.js';
 import type { FhirRequest, HeaderBag } from '../http/request.js';
 import { failureAnswer } from './answer.js';
 import { isBinaryRead, serveBinary, wantsContent } from './binary.js';
-import type { GatewayEvent } from './event.js';
+import type { GatewayEvent } from '../observe/request-event.js';
 import type { Forwarding, StreamedAnswer } from './forward.js';
 import { forward } from './forward.js';
 import { incomingBody } from './incoming-body.js';

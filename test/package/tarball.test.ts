@@ -27,6 +27,7 @@ const ENTRIES = {
   './express': 'src/http/express.ts',
   './fastify': 'src/http/fastify.ts',
   './gateway': 'src/gateway/index.ts',
+  './observe': 'src/observe/index.ts',
 };
 
 describe('the package', function () {
