@@ -1,5 +1,6 @@
 // Every way in which the library stands in front of a FHIR server.
 import { createGateway } from '../../src/gateway/gateway.js';
+import { isUnauthorizedError } from '../../src/errors.js';
 import type { SMARTHandlerOptions } from '../../src/index.js';
 import { FULL_RULE, SMARTHandler } from '../../src/index.js';
 import type { Issuer } from '../http/clinic.js';
@@ -64,6 +65,7 @@ const gatewayToAsymmetrik: OpenFace = async (world, issuer) => {
 
 const works: OpenFace = async (world, issuer) => {
   const options: SMARTHandlerOptions = { lookup: (type, id) => world.clinic.stored(type, id) };
+  const faults: unknown[] = [];
   const { origin, close } = await openWorks(world.clinic, (url) => {
     const config = {
       version: 1,
@@ -75,10 +77,30 @@ const works: OpenFace = async (world, issuer) => {
       launchContextPathPrefix: 'launch_response_',
       jwksEndpoint: issuer.jwksEndpoint,
     };
-    return new SMARTHandler(config, url, '4.0.1', ['Practitioner'], ['Practitioner'], false, options);
+    return watched(new SMARTHandler(config, url, '4.0.1', ['Practitioner'], ['Practitioner'], false, options), faults);
   });
-  return { origin, prefix: '', base: origin, close };
+  // Guard and router are one server here. A 5xx is the router's own as long as the handler threw nothing but refusals.
+  const failures = (): number => (faults.length === 0 ? Infinity : 0);
+  return { origin, prefix: '', base: origin, failures, close };
 };
+
+/** A handler whose every error that is no refusal is noted. */
+function watched(handler: SMARTHandler, faults: unknown[]): SMARTHandler {
+  return new Proxy(handler, {
+    get(target, name) {
+      const method: unknown = Reflect.get(target, name);
+      if (typeof method !== 'function') return method;
+      return async (...args: unknown[]): Promise<unknown> => {
+        try {
+          return await (Reflect.apply(method, target, args) as Promise<unknown>);
+        } catch (error) {
+          if (!isUnauthorizedError(error)) faults.push(error);
+          throw error;
+        }
+      };
+    },
+  });
+}
 
 /** The first is what the others are compared with. */
 export const FACES: Readonly<Record<string, OpenFace>> = {
