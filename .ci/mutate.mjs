@@ -11,18 +11,24 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const tools = join(root, '.cache/mutation');
 const room = process.argv[2] ?? '';
 
-// The tests of a room, the quick tables first: a mutant is done with at the first test that fails.
+// The tests of a room, the quick tables first: a mutant is done with at the first test that fails. Braces alone are no
+// pattern to mocha, which would leave those files out without a word.
 const TESTS = {
   scope: ['test/scope/*.test.ts'],
   identity: ['test/identity/*.test.ts'],
-  token: ['test/token/{check-value,settings,options}.test.ts', 'test/token/!(check-value|settings|options).test.ts'],
+  token: [
+    'test/token/!(hostile|introspection|jwks|shared-answers|signature|verifier).test.ts',
+    'test/token/@(verifier|introspection|jwks).test.ts',
+    'test/token/@(shared-answers|signature).test.ts',
+    'test/token/hostile.test.ts',
+  ],
   access: [
     'test/access/!(cookbook|properties|search-narrowing|worked-example).test.ts',
     'test/access/query/!(properties).test.ts',
     'test/access/constraint/!(algebra|date-range|oracle).test.ts',
-    'test/access/constraint/{algebra,date-range}.test.ts',
+    'test/access/constraint/@(algebra|date-range).test.ts',
     'test/access/query/properties.test.ts',
-    'test/access/{cookbook,properties,search-narrowing,worked-example}.test.ts',
+    'test/access/@(cookbook|properties|search-narrowing|worked-example).test.ts',
   ],
 };
 const named = process.argv.slice(3);
@@ -73,13 +79,16 @@ const options = {
     '!src/**/*.d.ts',
     '!src/access/reason.ts',
   ],
-  // Instrumented code is slow: what compares times is left out.
-  mochaOptions: { spec: tests.length > 0 ? tests : TESTS[room], grep: '^(?!.*hole-27a)' },
+  // Instrumented code is slow: what compares times is left out, and what asks for thousands of runs or for a server.
+  mochaOptions: {
+    spec: tests.length > 0 ? tests : TESTS[room],
+    grep: '^(?!.*(hole-27a|about mutated tokens|an exact one finds|on Redis))',
+  },
   testRunnerNodeArgs: ['--import', 'tsx'],
   coverageAnalysis: 'perTest',
   ignoreStatic: true,
   concurrency: files.length > 0 ? 1 : 2,
-  timeoutMS: 20_000,
+  timeoutMS: 10_000,
   reporters: ['clear-text', 'progress'],
   clearTextReporter: { allowColor: false, logTests: false, reportTests: false },
 };
