@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { idOf, typeOf } from '../access/judge.js';
+import { printExactly } from '../http/exact-numbers.js';
 import type { Admitted, FinalAnswer } from '../http/guard.js';
 import { printQuery } from '../http/query.js';
 import type { FhirRequest, HeaderBag } from '../http/request.js';
@@ -109,7 +110,7 @@ function contentOf(
     return { type: 'application/x-www-form-urlencoded', text };
   }
   const json = rewriteBody(bindsVersion ? boundEntries(body.json, judgedBy) : body.json, bases.toUpstream);
-  return { type: mediaOf(method, json), text: JSON.stringify(json) };
+  return { type: mediaOf(method, json), text: printExactly(json) };
 }
 
 /** A patch that is a list is a JSON Patch (RFC 6902), an object a merge patch (RFC 7396): the guard saw to it. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { parseExactly } from '../http/exact-numbers.js';
 import type { Body } from '../http/guard.js';
 import { parseStrictJson } from '../http/json.js';
 import { bodyKind } from '../http/media.js';
@@ -15,10 +16,10 @@ export async function incomingBody(request: IncomingMessage, maxBytes: number, b
   if (typeof body === 'string' || !('bytes' in body)) return body;
   const kind = bodyKind(request.headers);
   if (kind !== 'resource' && kind !== 'json-patch' && kind !== 'merge-patch') return body;
-  if (!bases.mayMention(Buffer.from(body.bytes).toString('utf8'))) return body;
-  const verdict = parseStrictJson(body.bytes);
+  if (body.bytes.length === 0) return body;
+  const verdict = parseStrictJson(body.bytes, parseExactly);
   // What is no JSON of one meaning is for the guard to refuse.
   if (!('value' in verdict)) return body;
-  const publicly = rewriteUrls(verdict.value, bases.toPublic);
-  return publicly === verdict.value ? body : { bytes: Buffer.from(JSON.stringify(publicly)) };
+  const mayMention = bases.mayMention(Buffer.from(body.bytes).toString('utf8'));
+  return { parsed: mayMention ? rewriteUrls(verdict.value, bases.toPublic) : verdict.value };
 }

@@ -1,3 +1,4 @@
+import { parseExactly, printExactly } from '../http/exact-numbers.js';
 import { parseStrictJson } from '../http/json.js';
 import { isJsonMedia } from '../http/media.js';
 import type { BaseUrls } from './base-urls.js';
@@ -26,7 +27,7 @@ export function readAnswer({ status, headers, body }: UpstreamAnswer, bases: Bas
   if (body.length === 0) return nothing;
   const encoding = headers['content-encoding'];
   const isPlain = encoding === undefined || encoding === 'identity';
-  const parsed = isPlain && isJsonMedia(headers['content-type']) ? parseStrictJson(body) : undefined;
+  const parsed = isPlain && isJsonMedia(headers['content-type']) ? parseStrictJson(body, parseExactly) : undefined;
   if (parsed && 'value' in parsed) return named(parsed.value, body, bases);
   if (status >= 400) return nothing;
   throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
@@ -35,5 +36,5 @@ export function readAnswer({ status, headers, body }: UpstreamAnswer, bases: Bas
 function named(resource: unknown, body: Buffer, bases: BaseUrls): ReadAnswer {
   if (!bases.mayMention(body.toString('utf8'))) return { resource, body };
   const publicly = rewriteUrls(resource, bases.toPublic);
-  return publicly === resource ? { resource, body } : { resource: publicly, body: JSON.stringify(publicly) };
+  return publicly === resource ? { resource, body } : { resource: publicly, body: printExactly(publicly) };
 }

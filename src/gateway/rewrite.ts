@@ -1,3 +1,4 @@
+import { parseExactly, printExactly } from '../http/exact-numbers.js';
 import { parseStrictJson } from '../http/json.js';
 import { parseQuery, printQuery } from '../http/query.js';
 import type { Pairs } from '../http/request.js';
@@ -109,10 +110,10 @@ function rewriteQuery(query: string, mapUrl: MapUrl): string {
 
 function rewritePatchIn(binary: unknown, mapUrl: MapUrl): unknown {
   if (!isRecord(binary) || typeof binary['data'] !== 'string') return binary;
-  const patch = parseStrictJson(Buffer.from(binary['data'], 'base64'));
+  const patch = parseStrictJson(Buffer.from(binary['data'], 'base64'), parseExactly);
   if (!('value' in patch)) return binary;
   const other = rewriteUrls(patch.value, mapUrl);
-  return other === patch.value ? binary : { ...binary, data: Buffer.from(JSON.stringify(other)).toString('base64') };
+  return other === patch.value ? binary : { ...binary, data: Buffer.from(printExactly(other)).toString('base64') };
 }
 
 function isRecord(value: unknown): value is Json {

@@ -1,4 +1,5 @@
 import omit from 'lodash/omit.js';
+import { printExactly } from './exact-numbers.js';
 import type { FinalAnswer } from './guard.js';
 import type { Judged } from './judge-response.js';
 import type { Answer } from './outcome.js';
@@ -52,6 +53,6 @@ export function final({ status, headers, body }: Answer): FinalAnswer {
   return {
     status,
     headers: { 'content-type': 'application/fhir+json; charset=utf-8', ...headers },
-    body: JSON.stringify(body),
+    body: printExactly(body),
   };
 }

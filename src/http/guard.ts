@@ -12,6 +12,7 @@ import { presentedBearer } from './bearer.js';
 import type { BulkDataOptions } from './bulk-data.js';
 import { bulkDataSettings } from './bulk-data.js';
 import { final, passedOn, withServerHeaders } from './final-answer.js';
+import { parseExactly } from './exact-numbers.js';
 import { isBoundedJson, parseStrictJson } from './json.js';
 import { judgeBundle } from './judge-bundle.js';
 import type { PassedExport } from './judge-export.js';
@@ -415,7 +416,7 @@ async function answerTo(
   if (bytes === undefined || bytes.length === 0)
     return withServerHeaders(await respond({ status, resource: undefined, headers }), headers, asked);
   const isPlain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity';
-  const verdict = isPlain && isJsonMedia(headers['content-type']) ? parseStrictJson(bytes) : undefined;
+  const verdict = isPlain && isJsonMedia(headers['content-type']) ? parseStrictJson(bytes, parseExactly) : undefined;
   if (verdict && 'value' in verdict) {
     return withServerHeaders(await respond({ status, resource: verdict.value, headers }), headers, asked);
   }

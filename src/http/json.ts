@@ -11,15 +11,20 @@ export const MAX_JSON_DEPTH = 64;
 /**
  * Parses JSON that every parser reads alike: UTF-8 without a byte order mark, no name twice in an object (RFC 8259, 4:
  * receivers differ in which one they take), no `__proto__`, no more levels than {@link MAX_JSON_DEPTH}.
+ *
+ * @param parse What makes a value of the text then. Default JSON.parse.
  */
-export function parseStrictJson(bytes: Uint8Array): JsonVerdict {
+export function parseStrictJson(
+  bytes: Uint8Array,
+  parse: (text: string) => unknown = (text) => JSON.parse(text) as unknown,
+): JsonVerdict {
   if (!isUtf8(bytes) || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)) return { flaw: 'encoding' };
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
   // Before JSON.parse: a text of a million brackets costs nothing here.
   const flaw = flawOf(text);
   if (flaw) return { flaw };
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: parse(text) };
   } catch {
     return { flaw: 'syntax' };
   }

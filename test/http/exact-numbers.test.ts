@@ -1,0 +1,93 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { parseExactly, printExactly } from '../../src/http/exact-numbers.js';
+import { RUNS } from '../runs.js';
+
+const same = (text: string): void => {
+  expect(printExactly(parseExactly(text))).to.equal(text);
+};
+
+describe('numbers of resources', () => {
+  for (const number of [
+    '1.00',
+    '0.010',
+    '100.0',
+    '-0',
+    '-0.0',
+    '1e3',
+    '1E+3',
+    '1.5e-7',
+    '9007199254740993',
+    '1E400',
+    '0.0000001',
+  ]) {
+    it(`${number} stays ${number}`, () => {
+      same(`{"value":${number}}`);
+      same(`{"a":[${number},1,"${number}"],"b":{"c":${number}}}`);
+      same(`[[${number}]]`);
+    });
+  }
+
+  it('leaves ordinary numbers, and strings that look like numbers, alone', () => {
+    same('{"a":1,"b":[0.5,-3,12345678],"c":"1.00","d":"x: 1.00 ","e":"\\"1.00, 2.0\\\\"}');
+  });
+
+  it('are ordinary numbers to whoever reads the value', () => {
+    const value = parseExactly('{"valueQuantity":{"value":70.0,"unit":"kg"}}') as { valueQuantity: { value: number } };
+    expect(value.valueQuantity.value).to.equal(70);
+    expect(Object.keys(value.valueQuantity)).to.deep.equal(['value', 'unit']);
+    expect({ ...value.valueQuantity }).to.deep.equal({ value: 70, unit: 'kg' });
+  });
+
+  it('stay with an object that moves elsewhere, and go with one that is copied', () => {
+    const { entry } = parseExactly('{"entry":[{"value":1.0},{"value":2.00}]}') as { entry: object[] };
+    expect(printExactly({ total: 1, entry: entry.slice(1) })).to.equal('{"total":1,"entry":[{"value":2.00}]}');
+    expect(printExactly({ ...entry[0] })).to.equal('{"value":1}');
+  });
+
+  it('does not turn a text into a number for whoever writes like the mark', () => {
+    same('{"a":"number 00000000000000000000000000000000 1.0","b":1.0}');
+  });
+
+  it('any JSON is written as it came', () => {
+    const decimal = fc
+      .tuple(
+        fc.boolean(),
+        fc.nat(),
+        fc.option(fc.stringMatching(/^\d{1,20}$/)),
+        fc.option(fc.integer({ min: -400, max: 400 })),
+      )
+      .map(([minus, whole, fraction, exponent]) =>
+        [
+          minus ? '-' : '',
+          String(whole),
+          fraction === null ? '' : `.${fraction}`,
+          exponent === null ? '' : `e${exponent}`,
+        ].join(''),
+      );
+    const text = fc.letrec<{ value: string }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        decimal,
+        fc.string({ unit: 'binary' }).map((each) => JSON.stringify(each)),
+        fc.constantFrom('true', 'false', 'null', '"1.00"'),
+        fc.array(tie('value')).map((members) => `[${members.join(',')}]`),
+        // Names that are no indices: JavaScript puts those first.
+        fc
+          .uniqueArray(fc.tuple(fc.stringMatching(/^[a-z"\\]{1,6}$/), tie('value')), { selector: ([name]) => name })
+          .map((members) => `{${members.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`),
+      ),
+    })).value;
+    fc.assert(
+      fc.property(text, (each) => {
+        same(`[${each}]`);
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
+  it('in a text of five megabytes, strings included', () => {
+    const long = `{"data":"${'5e3\\"'.repeat(1_000_000)}","value":1.0}`;
+    same(long);
+  });
+});
