@@ -114,8 +114,21 @@ function define(request: ExpressRequest, name: string, value: unknown): void {
   Object.defineProperty(request, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
+export { createGuard } from './guard.js';
 export { searchParametersOf } from './narrow-search.js';
 export type { BulkDataOptions, JobStore } from './bulk-data.js';
-export type { GuardOptions } from './guard.js';
+export type {
+  Admission,
+  Admitted,
+  Body,
+  FinalAnswer,
+  Guard,
+  GuardOptions,
+  GuardRequest,
+  OpenToAll,
+  ServerResponse,
+  StreamedAnswer,
+  StreamedResponse,
+} from './guard.js';
 export type { NarrowSearchOptions } from './narrow-search.js';
-export type { FhirRequest } from './request.js';
+export type { FhirRequest, HeaderBag, Pairs } from './request.js';

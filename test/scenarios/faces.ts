@@ -3,6 +3,7 @@ import { createGateway } from '../../src/gateway/gateway.js';
 import { isUnauthorizedError } from '../../src/errors.js';
 import type { SMARTHandlerOptions } from '../../src/index.js';
 import { FULL_RULE, SMARTHandler } from '../../src/index.js';
+import type { GuardOptions } from '../../src/http/guard.js';
 import type { Issuer } from '../http/clinic.js';
 import { BASE } from '../http/clinic.js';
 import type { Host } from '../http/hosts.js';
@@ -33,12 +34,12 @@ const SERVED = [
   'Organization',
 ];
 
-function guarded(name: string): OpenFace {
+function guarded(name: string, more: Partial<GuardOptions> = {}): OpenFace {
   return async (world, issuer) => {
     const open = HOSTS[name];
     if (!open) throw new Error(`${name} is no host`);
     const lookup = (type: string, id: string): unknown => world.clinic.stored(type, id);
-    const options = name === 'the gateway' ? {} : { lookup };
+    const options = name === 'the gateway' ? more : { lookup, ...more };
     return faceOf(await open(world.clinic, issuer.handler(), options));
   };
 }
@@ -115,4 +116,8 @@ export const FACES: Readonly<Record<string, OpenFace>> = {
 export const VARIANTS: Readonly<Record<string, OpenFace>> = {
   'Express 4 and @medplum/fhir-router': guarded('Express 4'),
   'Express behind a body parser and @medplum/fhir-router': guarded('Express 5 behind a body parser'),
+  'Express that narrows searches and exports': guarded('Express 5', {
+    narrowSearch: { mode: 'compartment', supports: { Observation: ['patient'], Patient: ['_id'] } },
+    bulkData: {},
+  }),
 };

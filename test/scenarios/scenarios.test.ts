@@ -94,8 +94,8 @@ describe('the same requests through every face', () => {
   before(async function () {
     this.timeout(ALL_EXAMPLES ? 600_000 : 30_000);
     // The router of FHIR Works prints every error that it answers.
-    quiet.stub(console, 'error');
-    quiet.stub(console, 'log');
+    quiet.replace(console, 'error', () => undefined);
+    quiet.replace(console, 'log', () => undefined);
     issuer = await Issuer.open();
     client = new Client();
     world = await World.open();
