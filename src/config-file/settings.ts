@@ -1,5 +1,7 @@
 import type { SMARTConfig } from '../config.js';
 import type { FhirVersion } from '../fhir/version.js';
+import type { BulkDataOptions } from '../http/bulk-data.js';
+import type { NarrowSearchOptions } from '../http/narrow-search.js';
 import type { SMARTHandlerOptions } from '../options.js';
 import type { TokenVerifierOptions } from '../token/options.js';
 
@@ -74,7 +76,11 @@ export interface GatewaySection {
   readonly smartConfiguration?: Readonly<Record<string, unknown>>;
   readonly smartConfigurationUrl?: string;
   readonly corsOrigins?: readonly string[] | '*';
-  /** What several instances share. */
+  readonly narrowSearch?: Partial<
+    Pick<NarrowSearchOptions, 'mode'> & { readonly supports: Readonly<Record<string, readonly string[]>> }
+  >;
+  readonly bulkData?: Omit<BulkDataOptions, 'jobs'>;
+  /** What several instances share: the jobs of bulk data exports. */
   readonly redis?: { readonly url: string; readonly keyPrefix?: string };
   readonly log?: { readonly level?: LogLevel };
 }

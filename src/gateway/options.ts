@@ -1,8 +1,11 @@
+import isPlainObject from 'lodash/isPlainObject.js';
 import type { Dispatcher } from 'undici';
 import { Pool } from 'undici';
 import { ConfigError } from '../errors.js';
 import type { GuardOptions } from '../http/guard.js';
+import { bulkDataSettings } from '../http/bulk-data.js';
 import type { NarrowSearchOptions } from '../http/narrow-search.js';
+import { checkNarrowSearch } from '../http/narrow-search.js';
 import { normalizeBaseUrl } from '../identity/fhir-url.js';
 import type { GatewayEvent, Tracing } from '../observe/request-event.js';
 
@@ -116,6 +119,15 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
   for (const name of ['forwardAuthorization', 'bindsVersion'] as const) {
     if (!['boolean', 'undefined'].includes(typeof options[name])) throw new ConfigError(name, 'must be true or false');
   }
+  checkMembers('narrowSearch', options.narrowSearch, ['mode', 'supports']);
+  checkMembers('bulkData', options.bulkData, ['jobs', 'statusPath', 'filePath', 'foreignFiles', 'jobLifetimeSeconds']);
+  checkNarrowSearch({ supports: {}, ...options.narrowSearch });
+  for (const [type, list] of Object.entries(options.narrowSearch?.supports ?? {}) as [string, unknown][]) {
+    if (!Array.isArray(list) || !list.every((each) => typeof each === 'string')) {
+      throw new ConfigError(`narrowSearch.supports.${type}`, 'must be a list of search parameters');
+    }
+  }
+  if (options.bulkData) bulkDataSettings(options.bulkData);
   if (options.onRequest !== undefined && typeof options.onRequest !== 'function') {
     throw new ConfigError('onRequest', 'must be a function');
   }
@@ -146,6 +158,15 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
       options.dispatcher ??
       new Pool(new URL(upstream).origin, { connections, connectTimeout: connectTimeoutMs, maxHeaderSize: 32 * KIB }),
   };
+}
+
+/** A misspelt option would be one that does nothing. */
+function checkMembers(key: string, value: unknown, names: readonly string[]): void {
+  if (value === undefined) return;
+  if (!isPlainObject(value)) throw new ConfigError(key, 'must be an object');
+  for (const name of Object.keys(value as object)) {
+    if (!names.includes(name)) throw new ConfigError(`${key}.${name}`, 'is no option');
+  }
 }
 
 function baseUrl(key: string, value: unknown): string {

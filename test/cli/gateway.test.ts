@@ -100,7 +100,9 @@ describe('cli/gateway', function () {
       const [code] = (await exited) as [unknown];
       return code;
     };
-    const close = async (): Promise<void> => void (await end('SIGKILL'));
+    const close = async (): Promise<void> => {
+      await end('SIGKILL');
+    };
     return { base, child, stdout: () => said.stdout, stderr: () => said.stderr, end, close };
   }
 

@@ -106,6 +106,13 @@ export function largest() {
       smartConfiguration: { issuer: 'https://idp.example.org' },
       smartConfigurationUrl: 'https://idp.example.org/.well-known/openid-configuration',
       corsOrigins: ['https://app.example.org'],
+      narrowSearch: { mode: 'exact' as const, supports: { Observation: ['patient'] } },
+      bulkData: {
+        statusPath: 'jobs',
+        filePath: 'files',
+        foreignFiles: 'pass' as const,
+        jobLifetimeSeconds: 60,
+      },
       redis: { url: 'redis://localhost:6379', keyPrefix: 'gw:' },
       log: { level: 'info' },
     },

@@ -17,6 +17,10 @@ export function gatewaySection({ text, url, list }: Texts) {
     (value) => normalizeBaseUrl(value) !== undefined && URL.canParse(value),
     'must be the http(s) base URL of a FHIR server',
   );
+  const segment = text.refine(
+    (path) => /^[a-z][a-z0-9-]{0,63}$/.test(path) && path !== 'metadata',
+    'must be a path segment of lower case letters, digits and hyphens',
+  );
   return z.strictObject({
     upstream: base.meta({ description: 'Base URL of the FHIR server to guard: http://hapi:8080/fhir.' }),
     listen: z
@@ -106,6 +110,31 @@ export function gatewaySection({ text, url, list }: Texts) {
         });
       })
       .meta({ description: 'The origins of browser apps that may read answers, or "*" for all. Default none.' })
+      .optional(),
+    narrowSearch: z
+      .strictObject({
+        mode: z
+          .enum(['exact', 'compartment'], { error: 'must be exact or compartment' })
+          .meta({ description: 'Where nothing gets lost (default), or wherever there is a parameter for it.' })
+          .optional(),
+        supports: z
+          .record(z.string(), list, { error: 'must be an object of lists of search parameters' })
+          .meta({ description: 'Search parameters that upstream follows, by type. Default: its CapabilityStatement.' })
+          .optional(),
+      })
+      .meta({ description: 'Narrow searches to the caller’s compartment. Default: what is found is filtered.' })
+      .optional(),
+    bulkData: z
+      .strictObject({
+        statusPath: segment.meta({ description: 'Where jobs are asked for. Default bulk-status.' }).optional(),
+        filePath: segment.meta({ description: 'Where files are fetched. Default bulk-files.' }).optional(),
+        foreignFiles: z
+          .enum(['refuse', 'pass'], { error: 'must be refuse or pass' })
+          .meta({ description: 'What becomes of files that lie elsewhere. Default refuse.' })
+          .optional(),
+        jobLifetimeSeconds: bounded(60, 2_592_000, 'Seconds for which a job is remembered. Default 86400.'),
+      })
+      .meta({ description: 'Let bulk data be exported. Default: $export is refused.' })
       .optional(),
     redis: z
       .strictObject({
