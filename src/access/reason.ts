@@ -23,6 +23,7 @@ export type AllowCode =
   /** The job belongs to the caller. */
   | 'job-owner';
 
+/** Why a grant did not do, or a request could not be judged: a closed list. docs/decisions.md explains each. */
 export type DenyCode =
   /** The access token did not verify; `name` is the code of the TokenError. */
   | 'token-invalid'

@@ -36,6 +36,7 @@ export type TokenEvent =
   /** A defect of this library or of an injected `fetch` or `now`: the token was denied. `stack` has no message, only places. */
   | { readonly type: 'internal'; readonly name: string; readonly stack: readonly string[] };
 
+/** Receives what happens around the verification of tokens. What it throws is ignored. */
 export type TokenEventListener = (event: TokenEvent) => void;
 
 /** Wraps a listener so that its failure never changes the outcome of a verification. */
