@@ -108,9 +108,10 @@ export async function smartFhirFastify(fastify: FastifyLike, options: SmartFhirF
   });
 }
 
-/** A file of an export is too large for a GET whose body is dropped: there the guard refuses. */
+/** Exports start with a GET, and their files are too large for one whose body is dropped: there the guard refuses. */
 function isAboutJobs({ basePath, bulkData }: GuardSettings, url: string): boolean {
   if (!bulkData) return false;
+  if (/\/\$export(?:\?|$)/.test(url)) return true;
   return [bulkData.statusPath, bulkData.filePath].some((path) => url.startsWith(`${basePath}/${path}/`));
 }
 

@@ -44,6 +44,8 @@ export async function judgeKickOff(
   request: OperationRequest,
   content: Content,
 ): Promise<{ readonly refused: Answer } | PassedExport> {
+  // A HEAD is safe (RFC 9110, 9.2.1): it starts nothing.
+  if (request.method === 'HEAD') return { refused: refusal(405, 'not-supported', { headers: { allow: 'GET, POST' } }) };
   if (content.kind === 'patch') return { refused: refusal(415, 'not-supported') };
   const { version } = asking.settings;
   const asked = readExport(version, request, content.kind === 'none' ? undefined : content.value);

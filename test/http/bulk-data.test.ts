@@ -381,6 +381,11 @@ for (const [name, open] of Object.entries(HOSTS)) {
       expect(refused.text).to.not.include('SECRET');
     });
 
+    it('starts nothing by a HEAD', async () => {
+      expect((await ask('/$export', await system(), { method: 'HEAD' })).status).to.equal(405);
+      expect(exporter.started).to.deep.equal([]);
+    });
+
     it('is refused without the option', async () => {
       await host.close();
       exporter = new Exporter();
