@@ -31,6 +31,12 @@ interface TokenCaller extends KnownCaller {
   readonly scopes: readonly string[];
 }
 
+/** What the claims of a token came to, for one base URL. */
+interface VerifiedCaller {
+  readonly base: string | undefined;
+  readonly found: TokenCaller;
+}
+
 /** An identity for the host, or the decision that there is none. */
 export interface Identified {
   readonly decision: Decision;
@@ -41,6 +47,8 @@ export interface Identified {
 export class Callers {
   readonly #realms: Realms;
   readonly #parser: ScopeParser;
+  /** By claims: a token that was proved before gives the same object again, so what was read out of it holds. */
+  readonly #verified = new WeakMap<object, VerifiedCaller>();
 
   constructor(realms: Realms, parser: ScopeParser) {
     this.#realms = realms;
@@ -84,9 +92,15 @@ export class Callers {
     const realm = this.#realms.find(request);
     if (!realm) return deny({ code: 'tenant-mismatch' });
     const { claims } = await realm.verifier().verify(accessToken);
+    const base = request.fhirServiceBaseUrl;
+    const known = this.#verified.get(claims);
+    if (known !== undefined && known.base === base && known.found.realm === realm) return known.found;
     const scopes = scopeList(claimAt(claims, realm.config.scopeKey));
-    const identity = identityFromClaims(claims, realm.config, request.fhirServiceBaseUrl ?? realm.apiUrl);
-    return { realm, identity, claims, scopes, caller: this.#caller(realm, claims, identity, scopes, baseOf(request)) };
+    const identity = identityFromClaims(claims, realm.config, base ?? realm.apiUrl);
+    const caller = this.#caller(realm, claims, identity, scopes, baseOf(request));
+    const found = { realm, identity, claims, scopes, caller };
+    this.#verified.set(claims, { base, found });
+    return found;
   }
 
   #caller(
@@ -136,15 +150,34 @@ export function identifyForAll(found: TokenCaller): Identified {
 }
 
 function identityWith({ claims, scopes, identity }: TokenCaller, usable: readonly Grant[]): UserIdentity {
-  const texts = new Set(usable.map(({ scope }) => scope.text));
-  const levels = new Set(usable.map(({ scope }) => scope.level));
-  return {
-    ...withoutDerivedFields(claims),
-    scopes: [...scopes],
-    usableScopes: scopes.filter((scope) => texts.has(scope)),
-    ...(identity.user && levels.has('user') && { fhirUserObject: identity.user }),
-    ...(identity.patient && levels.has('patient') && { patientLaunchContext: identity.patient }),
-  };
+  const { texts, levels } = usableIn(usable);
+  const made = withoutDerivedFields(claims) as UserIdentity;
+  made.scopes = [...scopes];
+  made.usableScopes = scopes.filter((scope) => texts.has(scope));
+  // Copies: what the host does to its identity must not reach the next request by the same token.
+  if (identity.user && levels.has('user')) made.fhirUserObject = { ...identity.user };
+  if (identity.patient && levels.has('patient')) made.patientLaunchContext = { ...identity.patient };
+  return made;
+}
+
+interface Usable {
+  readonly texts: ReadonlySet<string>;
+  readonly levels: ReadonlySet<string>;
+}
+
+/** The judge gives the same list for the same question, request by request. */
+const usables = new WeakMap<readonly Grant[], Usable>();
+
+function usableIn(grants: readonly Grant[]): Usable {
+  let usable = usables.get(grants);
+  if (usable === undefined) {
+    usable = {
+      texts: new Set(grants.map(({ scope }) => scope.text)),
+      levels: new Set(grants.map(({ scope }) => scope.level)),
+    };
+    usables.set(grants, usable);
+  }
+  return usable;
 }
 
 /** What a token that does not verify is refused with: the code of its error, never its text. */

@@ -1,4 +1,5 @@
-import { UnauthorizedError, isUnauthorizedError } from 'fhir-works-on-aws-interface';
+// The module that the interface's index passes on. The index loads a logger with it, which takes longer than all of this package.
+import { UnauthorizedError, isUnauthorizedError } from 'fhir-works-on-aws-interface/lib/errors/UnauthorizedError.js';
 
 export { UnauthorizedError, isUnauthorizedError };
 

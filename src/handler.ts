@@ -103,7 +103,7 @@ export class SMARTHandler implements Authorization {
    * @throws UnauthorizedError for a token that does not verify or cannot cover the request; Error when the
    * configuration has neither jwksEndpoint nor tokenIntrospection.
    */
-  async verifyAccessToken(request: VerifyAccessTokenRequest): Promise<UserIdentity> {
+  verifyAccessToken(request: VerifyAccessTokenRequest): Promise<UserIdentity> {
     return this.#guarded(async () => {
       const found = await this.#verified('verifyAccessToken', request, request);
       if ('decision' in found) return this.#refuse('verifyAccessToken', request, found);
@@ -120,7 +120,7 @@ export class SMARTHandler implements Authorization {
    *
    * @throws TokenError for a token that does not verify, DeniedError for one that names nobody it could speak for.
    */
-  async authenticate(request: AuthenticateRequest): Promise<UserIdentity> {
+  authenticate(request: AuthenticateRequest): Promise<UserIdentity> {
     return this.#guarded(async () => {
       const about = { operation: 'authenticate' };
       const found = await this.#verified('authenticate', about, request);

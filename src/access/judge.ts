@@ -69,6 +69,7 @@ export class Judge {
   readonly #interactions: readonly [Interaction, ...Interaction[]];
   readonly #policy: AccessPolicy;
   readonly #candidates = new Map<string, readonly Candidate[]>();
+  readonly #covering = new Map<string | undefined, readonly Grant[]>();
 
   /**
    * The judge for a caller, with what earlier requests by the same grants have worked out. Grants of the same scopes
@@ -95,7 +96,11 @@ export class Judge {
 
   /** The grants that could cover the request on a type: the question before any resource is known. */
   grantsFor(resourceType: string | undefined): readonly Grant[] {
-    return this.#caller.grants.granted.filter((grant) => this.#covers(grant, resourceType));
+    const known = this.#covering.get(resourceType);
+    if (known) return known;
+    const covering = this.#caller.grants.granted.filter((grant) => this.#covers(grant, resourceType));
+    if (resourceType === undefined || this.#isKnown(resourceType)) this.#covering.set(resourceType, covering);
+    return covering;
   }
 
   /** All grants for the first interaction, whatever their type: what a search over all types may find. */
@@ -259,9 +264,13 @@ export class Judge {
     const known = this.#candidates.get(type);
     if (known) return known;
     const candidates = this.#compile(type);
-    // Types come from requests and resources: only known ones are kept.
-    if (resourceTypes(this.#policy.version).has(type)) this.#candidates.set(type, candidates);
+    if (this.#isKnown(type)) this.#candidates.set(type, candidates);
     return candidates;
+  }
+
+  /** Types come from requests and resources: what is worked out for them is kept for known ones alone. */
+  #isKnown(type: string): boolean {
+    return resourceTypes(this.#policy.version).has(type);
   }
 
   #compile(type: string): readonly Candidate[] {

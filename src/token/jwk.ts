@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { importJWK } from 'jose';
+// Not all of jose, which would be half of the time that this package takes to load.
+import { importJWK } from 'jose/key/import';
 import { KEY_SHAPES, sameAlgorithm } from './algorithm.js';
 import { isBase64url, isJsonObject, type JsonObject } from './json-object.js';
 import { signatureCheck, type SignatureCheck } from './signature.js';

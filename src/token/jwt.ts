@@ -47,18 +47,28 @@ export class JwtProver {
     this.#proofs = cacheSize === 0 ? undefined : new LRUCache({ max: cacheSize, maxSize: cacheChars });
   }
 
-  /** Rejects with a TokenError. */
-  async prove(token: string): Promise<ProvedJwt> {
+  /** At once if a proof is kept and nothing has to be asked of anybody. Rejects with a TokenError. */
+  prove(token: string): ProvedJwt | Promise<ProvedJwt> {
     const proofs = this.#proofs;
     if (proofs === undefined) {
-      return (await this.#proveAnew(token)).jwt;
+      return this.#proveAnew(token).then(({ jwt }) => jwt);
     }
     const id = fingerprint(token);
     const kept = proofs.get(id);
+    if (kept !== undefined && this.#options.keys.isFresh(this.#options.now()) && this.#stillHolds(kept)) {
+      return kept.jwt;
+    }
+    return this.#proveAndKeep(token, id, kept, proofs);
+  }
+
+  async #proveAndKeep(
+    token: string,
+    id: string,
+    kept: Proof | undefined,
+    proofs: LRUCache<string, Proof>,
+  ): Promise<ProvedJwt> {
     if (kept !== undefined) {
-      if (!this.#options.keys.isFresh(this.#options.now())) {
-        await this.#options.keys.renew();
-      }
+      await this.#options.keys.renew();
       if (this.#stillHolds(kept)) {
         return kept.jwt;
       }

@@ -85,7 +85,8 @@ class Verifier implements TokenVerifier {
         return await this.#introspect(bearer, this.#introspector);
       }
       if (this.#prover !== undefined) {
-        return await this.#prover.prove(bearer);
+        const proved = this.#prover.prove(bearer);
+        return proved instanceof Promise ? await proved : proved;
       }
       throw new TypeError('a verifier needs a way to prove tokens');
     } catch (error) {
