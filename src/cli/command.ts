@@ -10,6 +10,10 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** Resolves when the program is told to end; for commands that serve until then. */
+  readonly untilStopped?: () => Promise<void>;
+  /** The folder of the program's modules, where the files of its pages are. */
+  readonly pages?: URL;
 }
 
 /** One command: `smart-fhir-authz NAME …`. */

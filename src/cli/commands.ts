@@ -3,6 +3,7 @@ import { check } from './check.js';
 import { compare } from './compare.js';
 import type { Command } from './command.js';
 import { gateway } from './gateway.js';
+import { explore } from './explore.js';
 import { inspect } from './inspect.js';
 import { jwks } from './jwks.js';
 import { keygen } from './keygen.js';
@@ -20,4 +21,5 @@ export const COMMANDS: readonly Command[] = [
   inspect,
   check,
   compare,
+  explore,
 ];

@@ -1,18 +1,14 @@
 import { createReadStream } from 'node:fs';
-import { readConfigFile } from '../config-file/read.js';
-import type { Settings } from '../config-file/settings.js';
-import { FHIR_VERSIONS } from '../fhir/version.js';
-import { checkApiUrl } from '../config.js';
 import type { ChangeKind, Comparison } from '../replay/compare.js';
 import { compareDecisions, printDecision } from '../replay/compare.js';
 import type { RecordedRequest } from '../replay/request.js';
 import { RequestLineError, readRequest } from '../replay/request.js';
 import { Replay } from '../replay/replay.js';
-import type { Arguments } from './arguments.js';
 import type { Command, CommandIo } from './command.js';
 import { EXIT } from './exit-code.js';
-import { InputError, UsageError } from './failure.js';
+import { InputError } from './failure.js';
 import { printJson, printable } from './print.js';
+import { SERVER_HELP, SERVER_OPTIONS, readSettings } from './read-settings.js';
 
 export const compare: Command = {
   name: 'compare',
@@ -25,8 +21,7 @@ The requests are lines of JSON, as recordRequests of smart-fhir-authz/replay wri
 
 Options:
   --requests FILE|-     the recorded requests
-  --base-url URL        the base URL of the server, for a file that is a SMARTConfig by itself
-  --fhir-version X      its FHIR version, likewise: ${FHIR_VERSIONS.join(', ')}. Default 4.0.1
+${SERVER_HELP}
   --reasons             show also decisions that stay the same for another reason
   --limit N             how many changes to print. Default 50
   --json                print the outcome as JSON, all changes in it
@@ -42,8 +37,7 @@ Examples:
 `,
   options: {
     requests: { type: 'string' },
-    'base-url': { type: 'string' },
-    'fhir-version': { type: 'string' },
+    ...SERVER_OPTIONS,
     reasons: { type: 'boolean' },
     limit: { type: 'string' },
     json: { type: 'boolean' },
@@ -53,8 +47,8 @@ Examples:
   async run(args, io) {
     const [oldFile = '', newFile = ''] = args.operands;
     const requests = args.needed('requests');
-    const older = new Replay(await settingsFor(oldFile, args, io));
-    const newer = new Replay(await settingsFor(newFile, args, io));
+    const older = new Replay(await readSettings(oldFile, args, io));
+    const newer = new Replay(await readSettings(newFile, args, io));
     const tally = new Tally(args.flag('reasons'));
     let line = 0;
     for await (const text of linesOf(requests, io)) {
@@ -77,18 +71,6 @@ Examples:
     return tally.changes.length > 0 ? EXIT.defects : EXIT.ok;
   },
 };
-
-/** What a SMARTConfig by itself lacks comes from the command line. */
-async function settingsFor(file: string, args: Arguments, io: CommandIo): Promise<Settings & { baseUrl: string }> {
-  const settings = await readConfigFile(file, { env: io.env });
-  const baseUrl = settings.baseUrl ?? args.text('base-url');
-  if (baseUrl === undefined) {
-    throw new UsageError(`${file} is a SMARTConfig by itself: --base-url has to say where the server is`);
-  }
-  checkApiUrl(baseUrl);
-  const fhirVersion = settings.fhirVersion ?? args.oneOf('fhir-version', FHIR_VERSIONS) ?? '4.0.1';
-  return { ...settings, baseUrl, fhirVersion };
-}
 
 /** Characters of a line: a Bundle of a thousand entries fits. */
 const MAX_LINE = 16 * 1024 * 1024;

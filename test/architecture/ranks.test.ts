@@ -26,6 +26,7 @@ const RANKS: Readonly<Record<string, number>> = {
   http: 3.1,
   'config-file': 3.12,
   replay: 3.13,
+  explorer: 3.17,
   observe: 2.9,
   gateway: 3.13,
   cli: 3.2,

@@ -9,16 +9,9 @@ import { bundlesOf, persistenceOf } from './persistence.js';
 import { searchOf } from './search.js';
 import { ResourceStore, type FhirResource } from './store.js';
 
-/** Attaches a FHIR R4 server, guarded by SMARTHandler, to an open port. */
-export function serveFhir(
-  server: Server,
-  fhirBase: string,
-  authorizationServer: SmartAuthorizationServer,
-  onDecision: (event: DecisionEvent) => void,
-): ResourceStore {
-  const { issuer, endpoints } = authorizationServer;
-  const store = new ResourceStore();
-  const smartConfig: SMARTConfig = {
+/** What tokens look like here, and what their scopes open. */
+export function smartConfigOf({ issuer, endpoints }: SmartAuthorizationServer, fhirBase: string): SMARTConfig {
+  return {
     version: 1,
     scopeKey: 'scope',
     // Which interactions a scope opens. A patient's app may add and correct, but not delete. `transaction` lets a Bundle
@@ -49,6 +42,18 @@ export function serveFhir(
     launchContextPathPrefix: 'launch_response_',
     jwksEndpoint: endpoints.jwks,
   };
+}
+
+/** Attaches a FHIR R4 server, guarded by SMARTHandler, to an open port. */
+export function serveFhir(
+  server: Server,
+  fhirBase: string,
+  authorizationServer: SmartAuthorizationServer,
+  onDecision: (event: DecisionEvent) => void,
+): ResourceStore {
+  const { endpoints } = authorizationServer;
+  const store = new ResourceStore();
+  const smartConfig = smartConfigOf(authorizationServer, fhirBase);
 
   // The router tells only what a resource shall become. The lookup tells what it is, so that nobody takes over a
   // resource of somebody else by writing oneself into it.

@@ -1,6 +1,7 @@
+import { serveExplorer } from '../../../src/explorer/server.js';
 import { showHostOutput } from './host-output.js';
 import { startAuthorizationServer } from './authorization-server.js';
-import { loadExamples, serveFhir } from './fhir-server.js';
+import { loadExamples, serveFhir, smartConfigOf } from './fhir-server.js';
 import { close, listen } from './listen.js';
 import { portsFor } from './ports.js';
 import { tellStory } from './story.js';
@@ -53,5 +54,11 @@ async function main(flags: string[]): Promise<void> {
   if (flags.includes('--once')) await stop(walk.succeeded ? 0 : 1);
 
   showHostOutput();
+  const explorer = await serveExplorer(
+    { smart: smartConfigOf(smart, fhirBase), baseUrl: fhirBase, fhirVersion: '4.0.1' },
+    { pages: new URL('../../../src/explorer/page/', import.meta.url), name: 'example server' },
+  );
+  stopping.signal.addEventListener('abort', () => void explorer.close());
+  print(`\nDecision explorer     ${explorer.url}   (what each scope opens, and why)`);
   print(`\nStill serving ${fhirBase} and ${issuer}: get a token and try the commands above, or others. Ctrl-C stops.`);
 }
