@@ -461,3 +461,82 @@ describe('handler: construction', () => {
       expect(keyOf(() => build(CONFIG, {}, version))).to.equal('nothing');
   });
 });
+
+describe('handler: whole types', () => {
+  const system = identity(['system/*.read']);
+  const opens = (resourceType: string, who: object = system, options: SMARTHandlerOptions = {}, operation = 'read') =>
+    handlerWith(options).opensWholeType({ operation: operation as 'read', resourceType, userIdentity: who });
+
+  it('are open to a system or an admin with a plain scope for the interaction and the type', async () => {
+    expect(await opens('Observation')).to.equal(true);
+    expect(await opens('Resource')).to.equal(true);
+    expect(await opens('Observation', identity(['user/*.read'], 'Practitioner/d1'))).to.equal(true);
+    expect(await opens('Observation', identity(['system/Observation.r']))).to.equal(true);
+    expect(await opens('Observation', identity(['system/Observation.r']), {}, 'search-type')).to.equal(false);
+    expect(await opens('Resource', identity(['system/Observation.r']))).to.equal(false);
+    expect(await opens('Observation', identity(['system/Observation.rs?status=final']))).to.equal(false);
+    expect(await opens('Observation', identity(['patient/*.read'], undefined, 'Patient/p1'))).to.equal(false);
+    expect(await opens('Patient', identity(['user/*.read'], 'Patient/p1'))).to.equal(false);
+    expect(await opens('Observation', {})).to.equal(false);
+  });
+
+  it('are not open where something narrows, but for what contains nothing', async () => {
+    expect(await opens('Observation', system, { narrow: () => true })).to.equal(false);
+    const contained = { membership: { contained: 'refuse' as const } };
+    expect(await opens('Observation', system, contained)).to.equal(false);
+    expect(await opens('Binary', system, contained)).to.equal(true);
+  });
+
+  it('are asked about without an event', async () => {
+    const events: DecisionEvent[] = [];
+    await opens('Observation', system, { onDecision: (event) => void events.push(event) });
+    expect(events).to.deep.equal([]);
+  });
+
+  it('belong to the tenant of the identity', async () => {
+    const tenantOf = (): Tenant => ({ config: { ...CONFIG, expectedIssValue: ISSUERS[0] }, apiUrl: BASE });
+    expect(await opens('Observation', { ...system, iss: ISSUERS[0] }, { tenantOf })).to.equal(true);
+    expect(await opens('Observation', { ...system, iss: ISSUERS[1] }, { tenantOf })).to.equal(false);
+    const lost = { tenantOf: () => expect.fail('not found') };
+    expect(await opens('Observation', system, lost)).to.equal(false);
+  });
+});
+
+describe('handler: exports', () => {
+  const start = async (scopes: readonly string[], types?: readonly string[], options: SMARTHandlerOptions = {}) => {
+    const bulkDataAuth = { operation: 'initiate-export', exportType: 'system' } as const;
+    const userIdentity = identity(scopes);
+    return handlerWith(options).authorizeExport({ userIdentity, bulkDataAuth, ...(types && { types }) });
+  };
+
+  it('say which types may be written out, and whose the job is', async () => {
+    const all = await start(['system/*.read']);
+    expect([all.decision.decision, all.owner]).to.deep.equal(['allow', 'somebody']);
+    expect(all.types.length).to.be.greaterThan(140);
+    expect((await start(['system/*.read'], ['Patient'])).types).to.deep.equal(['Patient']);
+    const some = await start(['system/Patient.rs', 'system/Observation.rs'], ['Observation']);
+    expect(some.types).to.deep.equal(['Observation']);
+  });
+
+  it('are refused as a whole where one type is not granted', async () => {
+    const refused = { types: [], owner: undefined };
+    expect(await start(['system/Patient.rs'])).to.deep.include(refused);
+    expect(await start(['system/Patient.rs'], ['Patient', 'Observation'])).to.deep.include(refused);
+    expect(await start(['system/Patient.rs?active=true'], ['Patient'])).to.deep.include(refused);
+    expect(await start(['patient/*.read'], ['Patient'])).to.deep.include(refused);
+  });
+
+  it('have an owner by issuer and subject where there are several issuers', async () => {
+    const tenantOf = (): Tenant => ({ config: CONFIG, apiUrl: BASE });
+    const { owner } = await start(['system/*.read'], undefined, { tenantOf });
+    expect(owner).to.equal(qualifiedOwner({ subject: 'somebody', issuer: CONFIG.expectedIssValue }));
+  });
+
+  it('are reported once each', async () => {
+    const events: DecisionEvent[] = [];
+    await start(['system/*.read'], ['Patient'], { onDecision: (event) => void events.push(event) });
+    expect(events.map(({ method, operation }) => [method, operation])).to.deep.equal([
+      ['authorizeExport', 'initiate-export'],
+    ]);
+  });
+});

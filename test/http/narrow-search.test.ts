@@ -76,6 +76,25 @@ describe('a guard that narrows searches', () => {
     expect(await executed('/Encounter/e1', { supports })).to.equal('/Encounter/e1');
   });
 
+  it('narrows the searches in a batch as well', async () => {
+    const guard = createGuard(issuer.handler(), { baseUrl: BASE, fhirVersion: '4.0.1', narrowSearch: { supports } });
+    const entry = [{ request: { method: 'GET', url: 'Encounter?status=planned' } }];
+    const admission = await guard.admit({
+      method: 'POST',
+      url: '/fhir',
+      headers: { authorization: `Bearer ${alice}`, 'content-type': 'application/fhir+json' },
+      body: async () => ({ bytes: Buffer.from(JSON.stringify({ resourceType: 'Bundle', type: 'batch', entry })) }),
+    });
+    if (admission.verdict !== 'admitted') throw new Error('not admitted');
+    expect(admission.execute.body).to.deep.equal({
+      json: {
+        resourceType: 'Bundle',
+        type: 'batch',
+        entry: [{ request: { method: 'GET', url: 'Encounter?status=planned&patient=Patient%2Falice' } }],
+      },
+    });
+  });
+
   it('reads from a CapabilityStatement what a server follows', () => {
     const searchParam = [{ name: 'patient' }, { name: 'code' }, { type: 'token' }];
     const rest = [
