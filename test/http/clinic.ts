@@ -120,7 +120,8 @@ export interface Executed {
   readonly resource: unknown;
 }
 
-function index(base: string, code: string, type: string, expression: string): void {
+/** Lets the router search by a parameter. */
+export function index(base: string, code: string, type: string, expression: string): void {
   const status = 'active';
   indexSearchParameter({
     resourceType: 'SearchParameter',

@@ -11,6 +11,7 @@ import { HOSTS } from '../http/hosts.js';
 import { asymmetrikUpstream } from './asymmetrik-upstream.js';
 import { openWorks } from './works-face.js';
 import type { World } from './world.js';
+import { FOUND_BY_PATIENT } from './world.js';
 
 /** An open face. */
 export interface Face {
@@ -31,7 +32,7 @@ export type OpenFace = (world: World, issuer: Issuer) => Promise<Face>;
 const SERVED = [
   ...['Patient', 'Observation', 'Condition', 'Practitioner', 'Task', 'Group', 'Encounter', 'Binary', 'Account'],
   ...['RelatedPerson', 'MedicationRequest', 'QuestionnaireResponse', 'AllergyIntolerance', 'Composition', 'List'],
-  'Organization',
+  ...['Organization', 'EpisodeOfCare', 'ImmunizationEvaluation', 'MolecularSequence', 'Person'],
 ];
 
 function guarded(name: string, more: Partial<GuardOptions> = {}): OpenFace {
@@ -103,9 +104,13 @@ function watched(handler: SMARTHandler, faults: unknown[]): SMARTHandler {
   });
 }
 
+const byPatient = (type: string, parameter: string): boolean => type in FOUND_BY_PATIENT && parameter === 'patient';
+
 /** The first is what the others are compared with. */
 export const FACES: Readonly<Record<string, OpenFace>> = {
   'Express and @medplum/fhir-router': guarded('Express 5'),
+  // Narrowed exactly, so that nobody finds anything else.
+  'Express that narrows and @medplum/fhir-router': guarded('Express 5', { narrowSearch: { supports: byPatient } }),
   'Fastify and @medplum/fhir-router': guarded('Fastify'),
   'the gateway and @medplum/fhir-router': guarded('the gateway'),
   'the gateway and @asymmetrik/node-fhir-server-core': gatewayToAsymmetrik,

@@ -158,6 +158,23 @@ describe('the same requests through every face', () => {
     });
   }
 
+  it('what narrows is asked to', async () => {
+    const open = FACES['Express that narrows and @medplum/fhir-router'];
+    const face = await open?.(world, issuer);
+    if (!face) throw new Error('no such face');
+    const execute = sinon.spy(world.clinic, 'execute');
+    try {
+      const scenario = { id: '', as: 'example', request: 'GET /Encounter?_count=1000', expect: '' };
+      await client.send(face, outgoing(scenario, tokens.get('example')));
+      expect(execute.args.map(([method, url]) => `${method} ${url}`)).to.deep.equal([
+        'GET /Encounter?_count=1000&patient=Patient%2Fexample',
+      ]);
+    } finally {
+      execute.restore();
+      await face.close();
+    }
+  });
+
   const turnedAway = (outcome: string): string => (outcome === 'challenged' ? 'refused' : outcome);
 
   function meets(expected: string, outcome: string, scenario: Scenario, identity: Identity): boolean {

@@ -1,7 +1,7 @@
 // What is stored on every face: two patients, what might be taken for theirs, and official examples.
 import { readFileSync } from 'node:fs';
 import { officialExamples } from '../fhir/official-examples.js';
-import { Clinic } from '../http/clinic.js';
+import { Clinic, index } from '../http/clinic.js';
 
 export interface Stored {
   readonly resourceType: string;
@@ -12,6 +12,16 @@ export interface Stored {
 type Types = Map<string, Map<string, Stored>>;
 
 const records = JSON.parse(readFileSync(new URL('records.json', import.meta.url), 'utf8')) as readonly Stored[];
+
+/** Types for which one parameter looks at everything that can make a resource a patient's, and where that one looks. */
+export const FOUND_BY_PATIENT: Readonly<Record<string, string>> = {
+  Encounter: 'Encounter.subject',
+  EpisodeOfCare: 'EpisodeOfCare.patient',
+  ImmunizationEvaluation: 'ImmunizationEvaluation.patient',
+  MolecularSequence: 'MolecularSequence.patient',
+  RelatedPerson: 'RelatedPerson.patient',
+  Person: 'Person.link.target',
+};
 
 /** A server's store that can be compared with what it was, and put back. */
 export class World {
@@ -25,6 +35,7 @@ export class World {
 
   static async open({ examples = true } = {}): Promise<World> {
     const clinic = await Clinic.open();
+    for (const [type, path] of Object.entries(FOUND_BY_PATIENT)) index(type, 'patient', 'reference', path);
     for (const record of records) await clinic.repository.createResource(record as never);
     if (!examples) return new World(clinic);
     for await (const { resource } of officialExamples()) {
