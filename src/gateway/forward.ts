@@ -4,7 +4,10 @@ import { printExactly } from '../http/exact-numbers.js';
 import type { Admitted, FinalAnswer } from '../http/guard.js';
 import { printQuery } from '../http/query.js';
 import type { FhirRequest, HeaderBag } from '../http/request.js';
+import { failureAnswer } from './answer.js';
 import type { BaseUrls } from './base-urls.js';
+import type { Binding } from './bind-version.js';
+import { boundBundle, boundRequest, withFailed } from './bind-version.js';
 import { publicLines } from './lines.js';
 import { notModifiedSince } from './not-modified.js';
 import { readAnswer } from './read-answer.js';
@@ -25,8 +28,8 @@ export interface Forwarding {
   readonly upstream: Upstream;
   readonly bases: BaseUrls;
   readonly basePath: string;
-  /** Whether a write is bound to the version by which it was judged. */
-  readonly bindsVersion: boolean;
+  /** What a write is bound to. */
+  readonly binding: Binding;
 }
 
 /** Executes an admitted request upstream and has the answer judged. @throws UpstreamError */
@@ -37,13 +40,17 @@ export async function forward(
   asked: HeaderBag,
 ): Promise<FinalAnswer | StreamedAnswer> {
   const { upstream, bases } = forwarding;
-  const request = requestOf(forwarding, scope, admitted);
+  const executed = requestOf(forwarding, scope, admitted);
+  if (executed === 'precondition-failed') return failureAnswer(412);
+  const { request, failed } = executed;
   if (admitted.judgeStream) return forwardStream(forwarding, scope, request, admitted.judgeStream);
   const started = performance.now();
   const answer = await upstream.send(request, scope.signal).finally(() => {
     scope.upstreamMs += performance.now() - started;
   });
-  const { resource, body } = readAnswer(answer, bases);
+  const read = readAnswer(answer, bases);
+  const resource = failed.length === 0 ? read.resource : withFailed(read.resource, failed);
+  const body = resource === read.resource ? read.body : printExactly(resource);
   if (!fits(admitted.request, answer, resource)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const isOurFault = answer.status === 407 || (answer.status === 401 && scope.authorization === undefined);
   if (isOurFault) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
@@ -75,72 +82,72 @@ async function forwardStream(
   return { ...forNobodyElse({ status: final, headers: kept, body: undefined }), stream: Readable.from(judged.body) };
 }
 
+/** A request as upstream gets it, and the entries that were left out of it. */
+interface Executed {
+  readonly request: UpstreamRequest;
+  readonly failed: readonly number[];
+}
+
 /** The request as upstream gets it: what was judged, under upstream's own names. */
 function requestOf(
-  { bases, basePath, bindsVersion }: Forwarding,
+  { bases, basePath, binding }: Forwarding,
   scope: RequestScope,
   { execute, request }: Admitted,
-): UpstreamRequest {
+): Executed | 'precondition-failed' {
   const [path = ''] = execute.url.slice(basePath.length).split('?', 1);
   const query = printQuery(rewriteParameters(execute.query, bases.toUpstream));
-  const content = contentOf(bases, scope, bindsVersion, execute);
-  return {
-    method: execute.method,
-    below: `${path === '/' ? '' : path}${query === '' ? '' : `?${query}`}`,
-    headers: upstreamHeaders(scope, {
-      accept: execute.headers['accept'],
-      prefer: execute.headers['prefer'],
-      'content-type': content?.type,
-      'if-match': ifMatch(scope, bindsVersion, request),
-      'if-none-exist': ifNoneExist(bases, request),
-    }),
-    body: content?.text,
-  };
+  const bound = boundRequest(scope, binding, request);
+  const content = contentOf(bases, scope, binding, execute);
+  // One entry of a transaction that cannot be executed is all of it; of a batch that has no other entry, too.
+  if (bound === 'precondition-failed' || (content && isRefusedWhole(content))) return 'precondition-failed';
+  const headers = upstreamHeaders(scope, {
+    accept: execute.headers['accept'],
+    prefer: execute.headers['prefer'],
+    'content-type': content?.type,
+    'if-match': bound.ifMatch,
+    'if-none-match': bound.ifNoneMatch,
+    'if-none-exist': ifNoneExist(bases, request),
+  });
+  const below = `${path === '/' ? '' : path}${query === '' ? '' : `?${query}`}`;
+  return { request: { method: execute.method, below, headers, body: content?.text }, failed: content?.failed ?? [] };
+}
+
+interface SentContent {
+  readonly type: string;
+  readonly text: string;
+  /** Entries that were left out. */
+  readonly failed: readonly number[];
+  /** Of a batch or transaction: what is left. */
+  readonly bundle?: unknown;
+}
+
+function isRefusedWhole({ failed, bundle }: SentContent): boolean {
+  if (failed.length === 0) return false;
+  const { type, entry } = bundle as { readonly type: string; readonly entry: readonly unknown[] };
+  return type === 'transaction' || entry.length === 0;
 }
 
 function contentOf(
   bases: BaseUrls,
-  { judgedBy }: RequestScope,
-  bindsVersion: boolean,
+  scope: RequestScope,
+  binding: Binding,
   { method, body }: Admitted['execute'],
-): { readonly type: string; readonly text: string } | undefined {
+): SentContent | undefined {
   if (!body) return undefined;
   if ('form' in body) {
     const text = printQuery(rewriteParameters(body.form, bases.toUpstream));
-    return { type: 'application/x-www-form-urlencoded', text };
+    return { type: 'application/x-www-form-urlencoded', text, failed: [] };
   }
-  const json = rewriteBody(bindsVersion ? boundEntries(body.json, judgedBy) : body.json, bases.toUpstream);
-  return { type: mediaOf(method, json), text: printExactly(json) };
+  const { bundle, failed } =
+    method === 'POST' ? boundBundle(scope, binding, body.json) : { bundle: body.json, failed: [] };
+  const json = rewriteBody(bundle, bases.toUpstream);
+  return { type: mediaOf(method, json), text: printExactly(json), failed, bundle };
 }
 
 /** A patch that is a list is a JSON Patch (RFC 6902), an object a merge patch (RFC 7396): the guard saw to it. */
 function mediaOf(method: string, json: unknown): string {
   if (method !== 'PATCH') return 'application/fhir+json';
   return Array.isArray(json) ? 'application/json-patch+json' : 'application/merge-patch+json';
-}
-
-/** The client's own condition, or the version that was judged: between the two somebody may have changed the resource. */
-function ifMatch({ judgedBy }: RequestScope, bindsVersion: boolean, request: FhirRequest): string | undefined {
-  if (request.kind !== 'interaction' || !CHANGES.has(request.interaction)) return undefined;
-  const own = request.ifMatch === '*' ? undefined : request.ifMatch;
-  const judged = bindsVersion ? judgedBy.get(`${String(request.resourceType)}/${String(request.id)}`) : undefined;
-  return own ?? judged ?? request.ifMatch;
-}
-
-const CHANGES: ReadonlySet<string> = new Set(['update', 'patch', 'delete']);
-
-/** The entries of a batch or transaction, each bound to the version by which it was judged. */
-function boundEntries(body: unknown, judgedBy: ReadonlyMap<string, string>): unknown {
-  if (judgedBy.size === 0 || typeOf(body) !== 'Bundle') return body;
-  const bundle = body as { readonly entry: readonly { readonly request: Readonly<Record<string, unknown>> }[] };
-  const entry = bundle.entry.map((each) => {
-    const { method, url, ifMatch: own } = each.request;
-    const judged = method === 'GET' || typeof url !== 'string' ? undefined : judgedBy.get(url);
-    return judged === undefined || own !== undefined
-      ? each
-      : { ...each, request: { ...each.request, ifMatch: judged } };
-  });
-  return { ...bundle, entry };
 }
 
 function ifNoneExist(bases: BaseUrls, request: FhirRequest): string | undefined {

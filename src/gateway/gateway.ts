@@ -87,12 +87,13 @@ class GuardingProxy implements Gateway {
     });
     const looksForParameters = narrowSearch !== undefined && narrowSearch.supports === undefined;
     const { basePath } = guard.settings;
-    const { healthPath, bindsVersion } = settings;
+    const { healthPath, bindsVersion, bindsAbsence } = settings;
+    const binding = { version: bindsVersion, absence: bindsAbsence };
     if (healthPath !== undefined && basePath !== '' && `${healthPath}/`.startsWith(`${basePath}/`)) {
       throw new ConfigError('healthPath', 'must not be below the base path');
     }
     this.#settings = settings;
-    this.#serving = { upstream, bases, basePath, bindsVersion, handler, guard, documents, looksForParameters };
+    this.#serving = { upstream, bases, basePath, binding, handler, guard, documents, looksForParameters };
     this.#health = new Health(upstream, settings.jwksEndpoint);
   }
 
@@ -112,6 +113,8 @@ class GuardingProxy implements Gateway {
       trace: { 'x-request-id': requestId, ...span?.headers },
       authorization: this.#settings.forwardAuthorization ? headers.authorization : undefined,
       judgedBy: new Map(),
+      absent: new Set(),
+      gone: new Set(),
       failure: undefined,
       upstreamMs: 0,
     };

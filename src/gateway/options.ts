@@ -28,11 +28,17 @@ export interface GatewayOptions extends Omit<GuardOptions, 'lookup' | 'narrowSea
   /** Hand the client's Authorization header on to upstream, which has to verify it again. Default false. */
   readonly forwardAuthorization?: boolean;
   /**
-   * Bind a write to the version of the resource by which it was judged: by If-Match, where upstream gives ETags and the
-   * client sends no condition of its own. A write that another one overtook is answered with upstream's 412 then. Default
-   * true.
+   * Bind a write to the version of the resource by which it was judged: by If-Match, where upstream gives ETags. A write
+   * that another one overtook is answered with upstream's 412 then; one whose own If-Match names another version, with the
+   * gateway's. Default true.
    */
   readonly bindsVersion?: boolean;
+  /**
+   * Bind a PUT that was judged while nothing was stored to that: by `If-None-Match: *` (RFC 9110, 13.1.2), in a Bundle by
+   * `ifNoneMatch`. Upstream has to follow it: one that does not heeds no such condition, and a resource that somebody made
+   * meanwhile is overwritten; false for one that refuses it. Without `bindsVersion` nothing is bound. Default true.
+   */
+  readonly bindsAbsence?: boolean;
   /**
    * Narrow searches to the caller's compartment before upstream runs them, by search parameters that upstream follows.
    * Default for `supports`: those that its CapabilityStatement lists. Default: what is found is filtered, and no more.
@@ -83,6 +89,7 @@ export interface GatewaySettings {
   readonly upstreamHeaders: () => Promise<Readonly<Record<string, string>>>;
   readonly forwardAuthorization: boolean;
   readonly bindsVersion: boolean;
+  readonly bindsAbsence: boolean;
   readonly dispatcher: Dispatcher;
   readonly ownsDispatcher: boolean;
   readonly upstreamTimeoutMs: number;
@@ -116,7 +123,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
   const requestTimeoutMs = whole(options, 'requestTimeoutMs', 30_000, 10, 300_000);
   if (requestTimeoutMs < headersTimeoutMs)
     throw new ConfigError('requestTimeoutMs', 'must not be below headersTimeoutMs');
-  for (const name of ['forwardAuthorization', 'bindsVersion'] as const) {
+  for (const name of ['forwardAuthorization', 'bindsVersion', 'bindsAbsence'] as const) {
     if (!['boolean', 'undefined'].includes(typeof options[name])) throw new ConfigError(name, 'must be true or false');
   }
   checkMembers('narrowSearch', options.narrowSearch, ['mode', 'supports']);
@@ -137,6 +144,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
     upstreamHeaders: upstreamHeaders(options.upstreamHeaders ?? {}),
     forwardAuthorization: options.forwardAuthorization ?? false,
     bindsVersion: options.bindsVersion ?? true,
+    bindsAbsence: options.bindsAbsence ?? true,
     ownsDispatcher: options.dispatcher === undefined,
     upstreamTimeoutMs,
     maxResponseBytes: whole(options, 'maxResponseBytes', 16 * MIB, KIB, 256 * MIB),

@@ -11,6 +11,10 @@ export interface RequestScope {
   readonly authorization: string | undefined;
   /** ETags of the stored resources by which a write was judged, by `Type/id`. */
   readonly judgedBy: Map<string, string>;
+  /** Resources that were looked up and are not stored, by `Type/id`. */
+  readonly absent: Set<string>;
+  /** Those of them that were deleted: whose they were, nobody can tell. */
+  readonly gone: Set<string>;
   /** What kept the guard from looking up a resource: it refuses, whatever the reason. */
   failure: UpstreamError | undefined;
   /** Milliseconds that were spent waiting for upstream. */

@@ -7,6 +7,7 @@ import { isBinaryRead, serveBinary, wantsContent } from './binary.js';
 import type { GatewayEvent } from '../observe/request-event.js';
 import type { Forwarding, StreamedAnswer } from './forward.js';
 import { forward } from './forward.js';
+import { goneAnswer, opensGone } from './gone.js';
 import { incomingBody } from './incoming-body.js';
 import type { PublicDocuments } from './public-documents.js';
 import type { RequestScope } from './scope.js';
@@ -47,6 +48,9 @@ export async function serve(serving: Serving, scope: RequestScope, incoming: Inc
   }
   const { request } = admission;
   const { baseUrl } = guard.settings;
+  if (scope.gone.size > 0 && !(await opensGone(serving, scope, admission))) {
+    return { ...about, answer: goneAnswer(guard.settings, request), answeredBy: 'gateway' };
+  }
   const answer = isBinaryRead(request)
     ? await serveBinary({ ...serving, baseUrl }, scope, { ...admission, request }, wanted)
     : await forward(serving, scope, admission, headers);

@@ -20,7 +20,9 @@ export function storedLookup(upstream: Upstream, bases: BaseUrls): ResourceLooku
     const scope = requestScope.getStore();
     if (!scope) throw new Error('a lookup outside of a request');
     try {
-      return await readStored(upstream, bases, scope, resourceType, id);
+      const resource = await readStored(upstream, bases, scope, resourceType, id);
+      // Somebody's, and nobody knows whose: nothing but its name is left to judge it by.
+      return scope.gone.has(`${resourceType}/${id}`) ? { resourceType, id } : resource;
     } catch (error) {
       // The guard refuses for any error; the gateway tells by this one that it was not the client's fault.
       if (error instanceof UpstreamError) scope.failure = error;
@@ -42,7 +44,11 @@ export async function readStored(
   const answer = await upstream.send(request, scope.signal).finally(() => {
     scope.upstreamMs += performance.now() - started;
   });
-  if (answer.status === 404 || answer.status === 410) return null;
+  if (answer.status === 404 || answer.status === 410) {
+    scope.absent.add(`${resourceType}/${id}`);
+    if (answer.status === 410) scope.gone.add(`${resourceType}/${id}`);
+    return null;
+  }
   const { resource } = readAnswer(answer, bases);
   if (answer.status === 401) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
   if (answer.status !== 200 || typeOf(resource) !== resourceType || idOf(resource) !== id) {

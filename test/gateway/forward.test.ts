@@ -171,11 +171,11 @@ describe('what a gateway forwards', () => {
     await open();
     const prefer = 'return=minimal, respond-async, handling=strict; wait=1';
     const body = observation('alice');
-    const put = { method: 'PUT', body, token: alice, headers: { prefer, 'if-match': 'W/"3"' } };
+    const put = { method: 'PUT', body, token: alice, headers: { prefer, 'if-match': '"3", W/"7"' } };
     await send(gateway, '/Observation/o1', put);
     expect(upstream.seen.at(-1)?.headers).to.include({
       prefer: 'return=minimal, handling=strict',
-      'if-match': 'W/"3"',
+      'if-match': 'W/"7"',
       'content-type': 'application/fhir+json',
     });
     const post = { method: 'POST', body, token: system, headers: { 'if-none-exist': '?identifier=a|b&status=final' } };
