@@ -6,3 +6,4 @@ export type { Place } from './parse-json.js';
 export { parseConfig, readConfig, readConfigFile } from './read.js';
 export type { ReadConfigOptions } from './read.js';
 export type { AccessSettings, GatewaySection, LogLevel, Settings, VerificationSettings } from './settings.js';
+export type { Environment } from './schema/text.js';

@@ -1,15 +1,17 @@
+import type { BulkDataAuth } from 'fhir-works-on-aws-interface';
 import { z } from 'zod';
 import { parseJson, JsonTextError } from '../config-file/parse-json.js';
 import { printPath } from '../config-file/problem.js';
 import { problemsOf } from '../config-file/schema/issue.js';
 import { INTERACTIONS } from '../fhir/interactions.js';
+import type { Interaction } from '../scope/rule.js';
 
 /** One recorded request, as a line of JSON. docs/tools.md describes each member. */
 export interface RecordedRequest {
   /** The claims of the access token, or those of them that matter. Never the token. */
   readonly claims: Readonly<Record<string, unknown>>;
   /** The interaction, or an operation by its name (`$everything`). */
-  readonly operation: Operation;
+  readonly operation: Interaction | `$${string}`;
   readonly resourceType?: string;
   readonly id?: string;
   readonly vid?: string;
@@ -18,7 +20,7 @@ export interface RecordedRequest {
   /** The query of a search: its parameters in order, decoded. */
   readonly query?: readonly (readonly [string, string])[];
   readonly conditional?: boolean;
-  readonly bulkDataAuth?: z.output<typeof bulkData>;
+  readonly bulkDataAuth?: BulkDataAuth;
   /** What was read or sent. Health data: absent unless the recorder was told to keep it. */
   readonly resource?: unknown;
   /** What was stored before a write. */
@@ -28,14 +30,12 @@ export interface RecordedRequest {
   readonly bundle?: unknown;
 }
 
-type Operation = (typeof INTERACTIONS)[number] | `$${string}`;
-
 const bulkData = z.strictObject({
   exportType: z.enum(['system', 'group', 'patient']).optional(),
   operation: z.enum(['initiate-export', 'get-status-export', 'cancel-export']),
 });
 
-const isOperation = (value: string): value is Operation =>
+const isOperation = (value: string): boolean =>
   (INTERACTIONS as readonly string[]).includes(value) || /^\$[A-Za-z][\w-]*$/.test(value);
 
 const schema = z.strictObject({

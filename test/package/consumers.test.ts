@@ -67,7 +67,7 @@ async function tryProject(tarball: Tarball, directory: string, type: 'module' | 
 }
 
 function subpathsOf({ manifest }: Tarball): string[] {
-  const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json');
+  const subpaths = Object.keys(manifest.exports).filter((subpath) => !subpath.endsWith('.json'));
   return subpaths.map((subpath) => `${manifest.name}${subpath.slice(1)}`);
 }
 

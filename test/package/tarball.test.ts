@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +17,8 @@ const ALLOWED = [
   /^docs\/images\/[a-z0-9-]+\.svg$/,
   /^dist\/(?:esm|cjs)\/[a-zA-Z0-9/-]+\.(?:js|d\.ts)$/,
   /^dist\/cjs\/package\.json$/,
+  /^dist\/config\.schema\.json$/,
+  /^dist\/esm\/explorer\/page\/[a-z-]+\.(?:html|css|mjs|svg)$/,
 ];
 
 /** The entries that the package offers as soon as their source exists. */
@@ -28,6 +30,9 @@ const ENTRIES = {
   './fastify': 'src/http/fastify.ts',
   './gateway': 'src/gateway/index.ts',
   './observe': 'src/observe/index.ts',
+  './config-file': 'src/config-file/index.ts',
+  './replay': 'src/replay/index.ts',
+  './config.schema.json': 'src/config-file/config.schema.json',
 };
 
 describe('the package', function () {
@@ -88,6 +93,13 @@ describe('the package', function () {
     }
     const declared = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
     expect([...imported].filter((name) => name !== tarball.manifest.name)).to.have.members(declared);
+  });
+
+  it('holds the page of the explorer, where the command looks for it', () => {
+    const page = (folder: string): string[] =>
+      tarball.paths.filter((path) => path.startsWith(folder)).map((path) => path.slice(folder.length));
+    const files = readdirSync(join(root, 'src/explorer/page'));
+    expect(page('dist/esm/explorer/page/')).to.have.members(files);
   });
 
   it('marks every peer as optional: the handler alone needs none', () => {
