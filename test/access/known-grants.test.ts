@@ -104,9 +104,10 @@ describe('access/judge: Judge.for, which comes back to the same grants', () => {
   it('is another for other grants, another policy and another base', () => {
     const one = caller();
     const judge = Judge.for(one, ['read'], policy);
-    expect(Judge.for(caller(), ['read'], policy)).not.to.equal(judge);
-    expect(Judge.for(one, ['read'], { ...policy })).not.to.equal(judge);
     expect(Judge.for({ ...one, base: 'https://other.example' }, ['read'], policy)).not.to.equal(judge);
+    expect(Judge.for(caller(), ['read'], policy)).not.to.equal(judge);
+    const latest = Judge.for(one, ['read'], policy);
+    expect(Judge.for(one, ['read'], { ...policy })).not.to.equal(latest);
   });
 
   it('judges by the claims of the token at hand where a rule reads them', () => {
