@@ -119,10 +119,11 @@ function lineOf(
   } = request;
   if (userIdentity === undefined) return undefined;
   const claims = withoutDerivedFields(userIdentity);
+  const { launchContextPathPrefix: prefix } = smart;
+  // An empty prefix would begin every name.
+  const isContext = (name: string): boolean => prefix !== '' && name.startsWith(prefix);
   const record = {
-    claims: Object.fromEntries(
-      Object.entries(claims).filter(([name]) => kept.has(name) || name.startsWith(smart.launchContextPathPrefix)),
-    ),
+    claims: Object.fromEntries(Object.entries(claims).filter(([name]) => kept.has(name) || isContext(name))),
     operation,
     resourceType,
     id,
@@ -147,7 +148,8 @@ function claimsThatMatter({ smart, access }: RecorderOptions): readonly string[]
   const paths = [
     scopeKey,
     fhirUserClaimPath,
-    launchContextPathPrefix,
+    `${launchContextPathPrefix}patient`,
+    `${launchContextPathPrefix}encounter`,
     ...(access?.adminRules ?? []).map(({ claim }) => claim),
   ];
   return ['iss', 'aud', 'sub', ...paths.flatMap((path) => [path, path.split(/[.[]/)[0] ?? path])];

@@ -76,6 +76,22 @@ describe('recordRequests', () => {
     expect(requests()[0]?.claims).to.include({ name: 'Alice Example' }).and.to.have.property('organizations');
   });
 
+  it('keeps no more than the context where its claims have no prefix', async () => {
+    const file = smallest();
+    file.smart['launchContextPathPrefix'] = '';
+    const { handler, requests } = recording({}, file);
+    const userIdentity = { ...identity, patient: 'p1', encounter: 'e1' };
+    await handler.decide({ operation: 'read', resourceType: 'Patient', userIdentity });
+    expect(Object.keys(requests()[0]?.claims ?? {})).to.have.members([
+      'iss',
+      'aud',
+      'sub',
+      'scope',
+      'patient',
+      'encounter',
+    ]);
+  });
+
   it('writes resources only if it is told to', async () => {
     const ask = async (resources: boolean): Promise<string> => {
       const { handler, lines } = recording({ resources });

@@ -63,7 +63,7 @@ export const adviseOnPeople: Advisor = ({ settings }) => {
     });
   }
   advice.push(...onClaims(settings, admins.length > 0), ...onRules(adminRules, fhirVersion ?? '4.0.1'));
-  if (!smart.launchContextPathPrefix.match(/[_.:/-]$/)) {
+  if (/[^_.:/-]$/.test(smart.launchContextPathPrefix)) {
     advice.push({
       code: 'launch-prefix',
       level: 'note',
