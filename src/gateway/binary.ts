@@ -45,7 +45,8 @@ const FHIR_MEDIA = ['application/fhir+json', 'application/json', 'text/json'];
 
 /**
  * Serves a Binary. Its elements come first and are judged; then, if the client wants what it holds, that: out of the
- * resource, or in a second request, streamed, since there is nothing left to judge.
+ * resource, or in a second request, streamed, since there is nothing left to judge. Only the same ETag on both answers
+ * tells that they are about one version: without it the resource is read whole, within `maxResponseBytes`.
  *
  * FHIR R4, Binary.securityContext: access is as to the resource that it names. A Binary that names none, or one that the
  * client may not read, is for those alone who may read every Binary.
@@ -58,10 +59,37 @@ export async function serveBinary(
   admitted: Admitted & { readonly request: InteractionRequest },
   wanted: string | undefined,
 ): Promise<FinalAnswer | StreamedAnswer> {
+  if (wanted === undefined) return (await judgeElements(serving, scope, admitted, '')).answer;
+  const { answer, open } = await judgeElements(serving, scope, admitted, '?_summary=true');
+  if (!open) return answer;
+  const type = mediaType(open.binary['contentType']);
+  if (!accepts(wanted, type)) return failureAnswer(406);
+  if (typeof open.binary['data'] === 'string') return held(open, type);
+  const streamed = await streamedContent(serving, scope, admitted.request, open, type);
+  if (streamed) return streamed;
+  // Nothing says that both answers are about one version. So the whole resource is read, and judged once more.
+  const whole = await judgeElements(serving, scope, admitted, '');
+  if (!whole.open) return whole.answer;
+  const now = mediaType(whole.open.binary['contentType']);
+  return accepts(wanted, now) ? held(whole.open, now) : failureAnswer(406);
+}
+
+/** A Binary that the client may have, with the headers that upstream gave. */
+interface Opened {
+  readonly binary: Json;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** The elements of a Binary, judged; `open` where the client may have what it holds. */
+async function judgeElements(
+  serving: BinaryServing,
+  scope: RequestScope,
+  admitted: Admitted & { readonly request: InteractionRequest },
+  query: string,
+): Promise<{ readonly answer: FinalAnswer; readonly open?: Opened }> {
   const { upstream, bases } = serving;
   const below = belowOf(admitted.request);
-  const summary = wanted === undefined ? '' : '?_summary=true';
-  const request = { method: 'GET', below: `${below}${summary}`, headers: upstreamHeaders(scope) };
+  const request = { method: 'GET', below: `${below}${query}`, headers: upstreamHeaders(scope) };
   const answer = await upstream.send(request, scope.signal);
   if (answer.status === 401 && scope.authorization === undefined) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
   const { resource, body } = readAnswer(answer, bases);
@@ -69,13 +97,12 @@ export async function serveBinary(
   if (status < 400 && !isTheBinary(resource, admitted.request)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const headers = passedHeaders(answer.headers, upstream.urlOf(below), bases);
   const judged = forNobodyElse(await admitted.judgeResponse({ status, headers, body }));
-  const isOpen = judged.status === 200;
+  const open: Opened = { binary: resource as Json, headers };
+  if (judged.status === 200) return { answer: judged, open };
   const isRefused = status === 200 && (judged.status === 403 || judged.status === 404);
-  if (!isOpen && !(isRefused && (await contextCovers(serving, scope, admitted, resource as Json)))) return judged;
-  if (wanted !== undefined) return content(serving, scope, below, wanted, resource as Json, headers);
-  if (isOpen) return judged;
+  if (!isRefused || !(await contextCovers(serving, scope, admitted, open.binary))) return { answer: judged };
   const own = { ...headers, 'content-type': 'application/fhir+json; charset=utf-8' };
-  return forNobodyElse({ status, headers: own, body });
+  return { answer: forNobodyElse({ status, headers: own, body }), open };
 }
 
 function belowOf({ id, vid }: InteractionRequest): string {
@@ -128,41 +155,56 @@ const INERT = {
   'content-security-policy': "sandbox; default-src 'none'",
 } as const;
 
-async function content(
-  { upstream }: BinaryServing,
-  scope: RequestScope,
-  below: string,
-  wanted: string,
-  { contentType, data }: Json,
-  { etag, 'last-modified': lastModified }: Readonly<Record<string, string>>,
-): Promise<FinalAnswer | StreamedAnswer> {
-  const type = mediaType(contentType);
-  if (!accepts(wanted, type)) return failureAnswer(406);
-  const about = {
+function contentHeaders({ headers }: Opened, type: string): Record<string, string> {
+  const { etag, 'last-modified': lastModified } = headers;
+  return {
     ...(etag !== undefined && { etag }),
     ...(lastModified !== undefined && { 'last-modified': lastModified }),
+    ...INERT,
+    'content-type': type,
+    'cache-control': 'private, no-cache',
   };
-  const headers = { ...about, ...INERT, 'content-type': type, 'cache-control': 'private, no-cache' };
-  if (typeof data === 'string') return { status: 200, headers, body: Buffer.from(data, 'base64') };
-  const stream = await upstream.open(
-    { method: 'GET', below, headers: upstreamHeaders(scope, { accept: type }) },
-    scope.signal,
-  );
+}
+
+/** The content out of the very resource that was judged. @throws UpstreamError where it is not in it */
+function held(open: Opened, type: string): FinalAnswer {
+  const { data } = open.binary;
+  if (typeof data !== 'string') throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
+  return { status: 200, headers: contentHeaders(open, type), body: Buffer.from(data, 'base64') };
+}
+
+/** The content in a second request; undefined where nothing tells that it is of the version that was judged. */
+async function streamedContent(
+  { upstream }: BinaryServing,
+  scope: RequestScope,
+  request: InteractionRequest,
+  open: Opened,
+  type: string,
+): Promise<StreamedAnswer | undefined> {
+  const { etag } = open.headers;
+  // A version does not change.
+  const isFixed = request.vid !== undefined;
+  if (etag === undefined && !isFixed) return undefined;
+  const asked = { method: 'GET', below: belowOf(request), headers: upstreamHeaders(scope, { accept: type }) };
+  const stream = await upstream.open(asked, scope.signal);
   try {
-    checkContent(stream, type, etag);
+    checkContent(stream, type);
   } catch (error) {
     discard(stream.body);
     throw error;
   }
-  return { status: 200, headers, stream: stream.body };
+  if (stream.headers['etag'] !== etag) {
+    discard(stream.body);
+    return undefined;
+  }
+  return { status: 200, headers: contentHeaders(open, type), stream: stream.body };
 }
 
-/** Whether it is what was judged that now comes: the same kind, the same version. */
-function checkContent({ status, headers }: UpstreamStream, type: string, etag: string | undefined): void {
+/** Whether it is an answer that holds the content, of the kind that was judged. */
+function checkContent({ status, headers }: UpstreamStream, type: string): void {
   if (status >= 300 && status <= 399) throw new UpstreamError('ERR_UPSTREAM_REDIRECT');
   const same = status === 200 && headers['content-encoding'] === undefined && isSame(headers['content-type'], type);
-  const sameVersion = etag === undefined || headers['etag'] === undefined || headers['etag'] === etag;
-  if (!same || !sameVersion) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
+  if (!same) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
 }
 
 function isSame(answered: HeaderBag[string], type: string): boolean {

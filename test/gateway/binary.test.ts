@@ -19,9 +19,19 @@ describe('a Binary behind a gateway', () => {
   let upstream: Fake;
   let gateway: OpenGateway;
   /** What upstream does when it is asked for the content of a Binary. */
-  let raw: { type?: string; status?: number; etag?: string; body?: string | Buffer; headers?: Record<string, string> };
+  let raw: {
+    type?: string;
+    status?: number;
+    etag?: string | null;
+    body?: string | Buffer;
+    headers?: Record<string, string>;
+  };
   /** Whether upstream leaves out the data where it is asked for a summary. */
   let summarises: boolean;
+  /** The ETag of a Binary in JSON. */
+  let etag: string | undefined;
+  /** What happens between the answer with the elements and the next one. */
+  let meanwhile: () => void;
   const resources: Record<string, Json> = {};
 
   const binary = (id: string, context: string | undefined, more: Json = {}): void => {
@@ -46,7 +56,8 @@ describe('a Binary behind a gateway', () => {
       const isJson = request.headers.accept === 'application/fhir+json';
       if (!isJson && path.startsWith('/Binary/')) {
         response.statusCode = raw.status ?? 200;
-        response.setHeader('etag', raw.etag ?? 'W/"1"').setHeader('content-type', raw.type ?? 'application/pdf');
+        if (raw.etag !== null) response.setHeader('etag', raw.etag ?? 'W/"1"');
+        response.setHeader('content-type', raw.type ?? 'application/pdf');
         for (const [name, value] of Object.entries(raw.headers ?? {})) response.setHeader(name, value);
         response.end(raw.body ?? PDF);
         return;
@@ -54,8 +65,10 @@ describe('a Binary behind a gateway', () => {
       const { data: content, ...summary } = resource ?? {};
       const shown = summarises && url.searchParams.get('_summary') === 'true' ? summary : { ...summary, data: content };
       response.statusCode = resource ? 200 : 404;
-      response.setHeader('content-type', 'application/fhir+json').setHeader('etag', 'W/"1"');
+      response.setHeader('content-type', 'application/fhir+json');
+      if (etag !== undefined) response.setHeader('etag', etag);
       response.end(JSON.stringify(resource ? shown : { resourceType: 'OperationOutcome', issue: [] }));
+      if (path.startsWith('/Binary/')) meanwhile();
     });
     gateway = await openGateway(handler, upstream);
     for (const owner of ['alice', 'bob']) {
@@ -79,6 +92,8 @@ describe('a Binary behind a gateway', () => {
 
   beforeEach(() => {
     raw = {};
+    etag = 'W/"1"';
+    meanwhile = () => undefined;
     summarises = true;
     upstream.seen.length = 0;
   });
@@ -193,7 +208,6 @@ describe('a Binary behind a gateway', () => {
   it('what comes in the second request has to be what was judged in the first', async () => {
     const wrong: readonly (typeof raw)[] = [
       { type: 'text/html' },
-      { etag: 'W/"2"' },
       { status: 500 },
       { status: 302 },
       { status: 206 },
@@ -204,6 +218,45 @@ describe('a Binary behind a gateway', () => {
       const answer = await get('of-alice', 'application/pdf, text/html');
       expect([answer.status, answer.text.includes('other')], JSON.stringify(each)).to.deep.equal([502, false]);
     }
+  });
+
+  it('is of the version that was judged, or is judged again', async () => {
+    const cases: readonly (readonly [string | undefined, string | null])[] = [
+      [undefined, 'W/"2"'],
+      [undefined, null],
+      ['W/"1"', null],
+      ['W/"1"', 'W/"2"'],
+    ];
+    for (const [first, second] of cases) {
+      etag = first;
+      raw = { etag: second, body: 'SECRET' };
+      const unchanged = await get('of-alice', 'application/pdf');
+      expect([unchanged.status, unchanged.text], String(second)).to.deep.equal([200, PDF]);
+      // Somebody makes it bob's while alice is reading it.
+      binary('moving', 'Patient/alice');
+      meanwhile = () => {
+        binary('moving', 'Patient/bob');
+      };
+      expect((await get('moving', 'application/pdf')).status).to.equal(403);
+      meanwhile = () => undefined;
+    }
+    // What has no data in it, and no ETag, is nothing that could be told from another version.
+    resources['/Binary/empty'] = {
+      resourceType: 'Binary',
+      id: 'empty',
+      securityContext: { reference: 'Patient/alice' },
+    };
+    etag = undefined;
+    expect((await get('empty', 'application/octet-stream')).status).to.equal(502);
+  });
+
+  it('a version is what it is, with an ETag or without', async () => {
+    etag = undefined;
+    raw = { etag: null };
+    const headers = { accept: 'application/pdf' };
+    const answer = await send(gateway, '/Binary/doc-of-alice/_history/2', { token: alice, headers });
+    expect([answer.status, answer.text]).to.deep.equal([200, PDF]);
+    expect(upstream.seen.filter(({ url }) => url.includes('/Binary/'))).to.have.length(2);
   });
 
   it('is not held in memory, and breaks off where it is too large', async () => {
