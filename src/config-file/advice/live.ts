@@ -28,7 +28,7 @@ const TIMEOUT_MS = 5_000;
 const MAX_BYTES = 262_144;
 
 /**
- * Asks the authorization server for its keys and its configuration. At most five documents, each within five seconds and 256 KiB;
+ * Asks the authorization server for its keys and its configuration. At most six documents, each within five seconds and 256 KiB;
  * redirects are not followed.
  */
 export async function askLive(settings: Settings, get: typeof fetch): Promise<LiveReport> {
