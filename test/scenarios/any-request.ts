@@ -66,7 +66,17 @@ const path = fc.oneof(
     .map((all) => `/${all.join('/')}`),
   fc
     .tuple(
-      fc.constantFrom('/Patient/_history', '/_history', '', '/', '//', '/_search', '/Patient/x$export', '/$export'),
+      fc.constantFrom(
+        '/Patient/_history',
+        '/_history',
+        '',
+        '/',
+        '//',
+        '/_search',
+        '/Patient/x$export',
+        '/$export',
+        '/bulk-status/aaaaaaaaaaaaaaaaaaaaaa',
+      ),
       query,
     )
     .map((all) => all.join('')),
@@ -127,6 +137,25 @@ const patch = fc.array(
   { maxLength: 3 },
 );
 
+/** Texts that one parser reads in this way and another in that. */
+const oddText = fc
+  .tuple(
+    observation,
+    fc.constantFrom<(text: string) => string>(
+      (text) => text.replace('{', '{"subject":{"reference":"Patient/bob"},'),
+      (text) => text.replace(/\}$/, ',"subject":{"reference":"Patient/bob"}}'),
+      (text) => text.replace('{', '{"resourceType":"Patient",'),
+      (text) => text.replace('{', '{"__proto__":{"subject":{"reference":"Patient/bob"}},'),
+      (text) => text.replace('"subject"', '"sub\\u006aect":{"reference":"Patient/bob"},"subject"'),
+      (text) => `\ufeff${text}`,
+      (text) => `[${text}]`,
+      (text) => `${text} ${text}`,
+      (text) => `{"a":${'['.repeat(70)}${']'.repeat(70)},${text.slice(1)}`,
+      (text) => text.slice(0, -1),
+    ),
+  )
+  .map(([{ body }, change]) => change(JSON.stringify(body)));
+
 const form = { 'content-type': 'application/x-www-form-urlencoded' };
 export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
   fc
@@ -145,6 +174,9 @@ export const anyRequest: fc.Arbitrary<Request> = fc.oneof(
     .tuple(fc.constantFrom('/Observation/_search', '/_search', '/Patient/_search?_count=1'), query)
     .map(([url, body]) => [url, { method: 'POST', body: body.slice(1), headers: form }] as const),
   anyWrite.map(({ url, ...sent }) => [`/${url}`, sent] as const),
+  fc
+    .tuple(fc.constantFrom('/Observation', '/Observation/alice-obs-1', '/Observation/bob-obs-1', ''), oddText)
+    .map(([url, body]) => [url, { method: url.split('/').length > 2 ? 'PUT' : 'POST', body }] as const),
   bundle.map((body) => ['', { method: 'POST', body }] as const),
   fc
     .tuple(path, fc.constantFrom('if-none-match', 'range', 'prefer', 'accept', 'if-none-exist'))
