@@ -379,7 +379,7 @@ export class SMARTHandler implements Authorization {
     const removed = verdict.removed.map(({ name }) => name);
     const filters = this.#filters(found, operation, resourceType, found.identity);
     const narrowings = searchNarrowings(judge.grantsFor(resourceType), resourceType, realm.policy);
-    return { decision, parameters: verdict.parameters, removed, filters, narrowings };
+    return { decision, parameters: verdict.parameters, removed, filters, narrowings, partial: judge.isPartial() };
   }
 
   #filterBundle(
@@ -597,7 +597,7 @@ function deniedInside(error: unknown): DenyDecision {
 }
 
 function refusedSearch(decision: Decision): SearchAuthorization {
-  return { decision, parameters: [], removed: [], filters: [], narrowings: [] };
+  return { decision, parameters: [], removed: [], filters: [], narrowings: [], partial: true };
 }
 
 /** The resource types of grants; all known types for a grant for all. */

@@ -85,4 +85,9 @@ export interface SearchAuthorization {
    * filtered out. Empty where grants reach beyond the identity's own resources, and for a denial.
    */
   readonly narrowings: readonly SearchNarrowing[];
+  /**
+   * Whether granular scopes, an encounter in context or a rule of the host's open only a part of what belongs to the
+   * identity: then pages and counts tell of what is not shown, whatever a search is narrowed to. True for a denial.
+   */
+  readonly partial: boolean;
 }

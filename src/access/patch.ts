@@ -36,8 +36,12 @@ function applyJsonPatch(target: unknown, patch: readonly unknown[]): unknown {
     path: `/root${operation.path}`,
     ...('from' in operation && { from: `/root${operation.from}` }),
   }));
-  const failed = applyPatch(document, rooted as Operation[]).some((error) => error !== null);
-  return failed ? undefined : document.root;
+  for (const operation of rooted) {
+    const pointers = Object.hasOwn(operation, 'from') ? [operation.path, operation.from] : [operation.path];
+    if (!pointers.every((pointer) => hasPlainIndices(document, pointer))) return undefined;
+    if (applyPatch(document, [operation as Operation]).some((error) => error !== null)) return undefined;
+  }
+  return document.root;
 }
 
 function isOperation(value: unknown): value is { path: string; from: string } {
@@ -51,6 +55,20 @@ function isOperation(value: unknown): value is { path: string; from: string } {
 /** RFC 6901, 3: empty, or beginning with a slash. What a server makes of another text, nobody can tell. */
 function isPointer(path: unknown): boolean {
   return typeof path === 'string' && (path === '' || path.startsWith('/')) && !UNSAFE.test(path);
+}
+
+/**
+ * RFC 6901, 4: below an array a pointer has an index without leading zeros, or a hyphen for the element after the last.
+ * Of `00` or `1e0` one server makes an index and another a name.
+ */
+function hasPlainIndices(document: unknown, pointer: string): boolean {
+  let held = document;
+  for (const name of pointer.slice(1).split('/')) {
+    if (Array.isArray(held) && !/^(?:0|[1-9]\d*|-)$/.test(name)) return false;
+    const key = name.replaceAll('~1', '/').replaceAll('~0', '~');
+    held = typeof held === 'object' && held !== null ? (held as Readonly<Record<string, unknown>>)[key] : undefined;
+  }
+  return true;
 }
 
 function hasUnsafeName(value: unknown, depth: number): boolean {

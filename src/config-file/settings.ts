@@ -76,6 +76,7 @@ export interface GatewaySection {
   readonly smartConfiguration?: Readonly<Record<string, unknown>>;
   readonly smartConfigurationUrl?: string;
   readonly corsOrigins?: readonly string[] | '*';
+  readonly paging?: 'own' | 'any';
   readonly narrowSearch?: Partial<
     Pick<NarrowSearchOptions, 'mode'> & { readonly supports: Readonly<Record<string, readonly string[]>> }
   >;

@@ -6,6 +6,7 @@ import type { ResourceLookup } from '../options.js';
 import type { Interaction } from '../scope/rule.js';
 import type { BulkDataSettings } from './bulk-data.js';
 import type { NarrowSearchOptions } from './narrow-search.js';
+import type { Paging } from './paging.js';
 
 /** The options of a guard, with their defaults. */
 export interface GuardSettings {
@@ -18,6 +19,7 @@ export interface GuardSettings {
   readonly maxBodyBytes: number;
   readonly lookup: ResourceLookup | undefined;
   readonly narrowSearch: NarrowSearchOptions | undefined;
+  readonly paging: Paging;
   readonly bulkData: BulkDataSettings | undefined;
 }
 

@@ -131,4 +131,5 @@ export type {
   StreamedResponse,
 } from './guard.js';
 export type { NarrowSearchOptions } from './narrow-search.js';
+export type { Paging } from './paging.js';
 export type { FhirRequest, HeaderBag, Pairs } from './request.js';

@@ -132,5 +132,6 @@ export { searchParametersOf } from './narrow-search.js';
 export type { BulkDataOptions, JobStore } from './bulk-data.js';
 export type { GuardOptions } from './guard.js';
 export type { NarrowSearchOptions } from './narrow-search.js';
+export type { Paging } from './paging.js';
 export type { SmartRequest } from './express.js';
 export type { FhirRequest } from './request.js';

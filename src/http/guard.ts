@@ -27,6 +27,7 @@ import type { Answer } from './outcome.js';
 import { malformedAnswer, refusal } from './outcome.js';
 import type { NarrowSearchOptions } from './narrow-search.js';
 import { checkNarrowSearch } from './narrow-search.js';
+import type { Paging } from './paging.js';
 import type { RawRequest } from './parse.js';
 import { parseFhirRequest } from './parse.js';
 import { canonicalForm, canonicalUrl, isPostedSearch } from './print.js';
@@ -56,6 +57,13 @@ export interface GuardOptions {
    * emptied by filtering. Default: searches run as they were asked, and what is found is filtered.
    */
   readonly narrowSearch?: NarrowSearchOptions;
+  /**
+   * When results come in pages, and in an order that was asked for. `own` (default): where everything that is found is
+   * the caller's to see, because they may see all of the type, or because the search asks for their own (`patient=…`)
+   * or is narrowed to it. Elsewhere the next page, and what is on which, would tell of resources that are not shown.
+   * `any` pages always, and accepts that.
+   */
+  readonly paging?: Paging;
   /** Let bulk data be exported through the guard. Default: `$export` is an operation like others, and refused. */
   readonly bulkData?: BulkDataOptions;
   /** Tell clients why they are refused. For development only: it tells attackers, too. Default false. */
@@ -182,9 +190,12 @@ function settingsOf(options: GuardOptions): GuardSettings {
   if (lookup !== undefined && typeof lookup !== 'function') throw new ConfigError('lookup', 'must be a function');
   const version = checkFhirVersion(options.fhirVersion);
   const realm = options.realm ?? baseUrl;
+  const { paging = 'own' } = options;
+  if (!['own', 'any'].includes(paging)) throw new ConfigError('paging', 'must be own or any');
   const narrowSearch = options.narrowSearch && checkNarrowSearch(options.narrowSearch);
   const bulkData = options.bulkData && bulkDataSettings(options.bulkData);
-  return { baseUrl, basePath, version, realm, hideForbidden, explain, maxBodyBytes, lookup, narrowSearch, bulkData };
+  const plain = { baseUrl, basePath, version, realm, hideForbidden, explain, maxBodyBytes };
+  return { ...plain, lookup, narrowSearch, paging, bulkData };
 }
 
 async function judge(

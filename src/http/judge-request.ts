@@ -5,12 +5,14 @@ import { idOf, typeOf } from '../access/judge.js';
 import type { AccessRequest } from '../requests.js';
 import type { Asking } from './asking.js';
 import { opensAll } from './asking.js';
+import { hasConditionalReference } from './conditional-reference.js';
 import type { Judged, Received } from './judge-response.js';
 import { judgeList, judgeOperation, judgeRead, judgeWritten } from './judge-response.js';
 import { narrowingOf } from './narrow-search.js';
 import type { Answer } from './outcome.js';
 import { refusal } from './outcome.js';
-import { refuse } from './refuse.js';
+import { asksForOwn, withoutPaging } from './paging.js';
+import { notFound, refuse } from './refuse.js';
 import type { FhirRequest, InteractionRequest, OperationRequest, Pairs } from './request.js';
 
 /** The body of a request, as far as it was understood. */
@@ -52,9 +54,10 @@ export async function judgeRequest(
     case 'vread':
       return judgeReading(asking, request, NONE, (received) => judgeRead(asking, request, received));
     case 'history-instance':
+      return judgeReading(asking, request, HISTORY, (received) => judgeList(asking, request, received, true));
     case 'history-type':
     case 'history-system':
-      return judgeReading(asking, request, HISTORY, (received) => judgeList(asking, request, received));
+      return judgeHistory(asking, request);
     case 'search-type':
     case 'search-system':
       return judgeSearch(asking, request);
@@ -79,15 +82,33 @@ async function judgeReading(
   return { request: { ...request, parameters }, content: NOTHING, respond };
 }
 
+/** The history of everybody's resources: see {@link withoutPaging}. */
+async function judgeHistory(asking: Asking, request: InteractionRequest): Promise<Verdict> {
+  const pages =
+    asking.settings.paging === 'any' || (await opensAll(asking, request.interaction, typeSearched(request)));
+  const asked = pages ? request : { ...request, parameters: withoutPaging(request.parameters) };
+  return judgeReading(asking, asked, HISTORY, (received) => judgeList(asking, asked, received, pages));
+}
+
+/** What a search or history looks at; without a type, at everything. */
+function typeSearched({ resourceType }: InteractionRequest): string {
+  return resourceType ?? '*';
+}
+
 async function judgeSearch(asking: Asking, request: InteractionRequest): Promise<Verdict> {
   const form = request.parameters.filter(([name]) => FORM.has(name));
   const asked = request.parameters.filter(([name]) => !FORM.has(name));
   const question = { ...questionOf(request), query: asked };
   const search = await asking.handler.authorizeSearch({ ...asking.about, ...question });
   if (search.decision.decision === 'deny') return { refused: refuse(asking, request, search.decision) };
-  const narrowing = narrowingOf(asking.settings.narrowSearch, request, search);
-  const execute = { ...request, parameters: [...search.parameters, ...narrowing, ...withoutFormat(form)] };
-  return { request: execute, content: NOTHING, respond: (received) => judgeList(asking, execute, received) };
+  const { baseUrl, narrowSearch, paging, hideForbidden } = asking.settings;
+  const narrowing = narrowingOf(narrowSearch, request, search);
+  const isOwn = !search.partial && (narrowing.length > 0 || asksForOwn(request, search, baseUrl));
+  const pages = paging === 'any' || isOwn || (await opensAll(asking, request.interaction, typeSearched(request)));
+  if (hideForbidden && !pages && request.compartment) return { refused: notFound() };
+  const parameters = pages ? search.parameters : withoutPaging(search.parameters);
+  const execute = { ...request, parameters: [...parameters, ...narrowing, ...withoutFormat(form)] };
+  return { request: execute, content: NOTHING, respond: (received) => judgeList(asking, execute, received, pages) };
 }
 
 async function judgeCall(asking: Asking, request: OperationRequest, content: Content): Promise<Verdict> {
@@ -170,6 +191,7 @@ function flawOf({ interaction, resourceType, id }: InteractionRequest, { kind, v
   if (kind !== wanted) {
     return kind === 'none' || wanted === 'none' ? refusal(400, 'structure') : refusal(415, 'not-supported');
   }
+  if (hasConditionalReference(value)) return refusal(400, 'structure');
   if (wanted !== 'resource') return undefined;
   if (typeOf(value) !== resourceType) return refusal(400, 'structure');
   // FHIR R4, 3.1.0.7 update: the body has an id, and it is the one of the URL.

@@ -53,11 +53,20 @@ export async function judgeRead(asking: Asking, request: InteractionRequest, rec
   return { status: received.status, headers: {}, body: resource as Json, keeps: 'all' };
 }
 
-/** A searchset or a history, without the entries that the caller may not see. */
-export async function judgeList(asking: Asking, request: InteractionRequest, received: Received): Promise<Judged> {
+/**
+ * A searchset or a history, without the entries that the caller may not see.
+ *
+ * @param pages Whether other pages hold nothing that the caller may not see.
+ */
+export async function judgeList(
+  asking: Asking,
+  request: InteractionRequest,
+  received: Received,
+  pages: boolean,
+): Promise<Judged> {
   const common = await judgeCommon(asking, request, received);
   if (common) return common;
-  const bundle = await filter(asking, request.interaction, request, received.resource);
+  const bundle = await filter(asking, request.interaction, request, received.resource, pages);
   // No resource is without a version: an empty history would tell that there is one that is not the caller's.
   if (bundle && request.interaction === 'history-instance' && (bundle['entry'] as readonly unknown[]).length === 0) {
     return instead(refuse(asking, request, deny({ code: 'not-referenced' })));
@@ -75,7 +84,7 @@ export async function judgeOperation(asking: Asking, request: FhirRequest, recei
   const { status, resource } = received;
   const type = typeOf(resource);
   if (type === 'Bundle') {
-    const bundle = await filter(asking, 'read', request, resource);
+    const bundle = await filter(asking, 'read', request, resource, true);
     return bundle ? { status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
   }
   if (type === 'OperationOutcome') return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
@@ -103,8 +112,8 @@ export async function judgeWritten(asking: Asking, request: InteractionRequest, 
 
 async function maySeeWritten(asking: Asking, request: InteractionRequest, resource: unknown): Promise<boolean> {
   try {
-    // A delete that shows what was deleted shows what could be read.
-    const operation: Interaction = request.interaction === 'delete' || request.condition ? 'read' : request.interaction;
+    // What was stored before shows in all of these answers but that of a plain create: a patch may change nothing at all.
+    const operation: Interaction = request.interaction === 'create' && !request.condition ? 'create' : 'read';
     await asking.handler.authorizeAndFilterReadResponse({ ...asking.about, operation, readResponse: resource });
     return true;
   } catch {
@@ -147,6 +156,7 @@ async function filter(
   operation: Interaction,
   request: FhirRequest,
   bundle: unknown,
+  pages: boolean,
 ): Promise<Json | undefined> {
   if (typeOf(bundle) !== 'Bundle') return undefined;
   const filtered = await asking.handler.filterBundle({ ...asking.about, operation, bundle });
@@ -163,9 +173,13 @@ async function filter(
   if (asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0) {
     return { ...kept, ...(total !== undefined && { total }) };
   }
-  if (!isPaged(bundle as Json) || (await opensAll(asking, operation, request.resourceType))) return kept;
-  // Nobody bounded the other pages, so their number counts what the caller may not see.
-  const link = (kept['link'] as readonly unknown[]).filter((each) => relationOf(each) !== 'last');
+  const isPart = isPaged(bundle as Json) || (typeof total === 'number' && total > matchesIn((bundle as Json)['entry']));
+  if (!isPart || (await opensAll(asking, operation, request.resourceType))) return kept;
+  // Where matches were dropped, there is more than the caller's own, whatever the server was asked for.
+  const isOwn =
+    asking.settings.paging === 'any' || (pages && matchesIn((bundle as Json)['entry']) === matchesIn(entries));
+  const hidden = new Set(isOwn ? ['last'] : PAGE_LINKS);
+  const link = ((kept['link'] ?? []) as readonly unknown[]).filter((each) => !hidden.has(relationOf(each)));
   return { ...omit(kept, 'total'), link };
 }
 
@@ -176,7 +190,17 @@ function asksForCount(parameters: Pairs): boolean {
 }
 
 function isPaged({ link }: Json): boolean {
-  return Array.isArray(link) && link.some((each) => ['next', 'previous', 'prev', 'last'].includes(relationOf(each)));
+  return Array.isArray(link) && link.some((each) => PAGE_LINKS.includes(relationOf(each)));
+}
+
+const PAGE_LINKS: readonly string[] = ['next', 'previous', 'prev', 'last'];
+
+/** The entries that the search itself found, includes and outcomes aside. */
+function matchesIn(entries: unknown): number {
+  const modes = (Array.isArray(entries) ? (entries as readonly unknown[]) : []).map(
+    (each) => ((each as Json | null)?.['search'] as Json | undefined)?.['mode'],
+  );
+  return modes.filter((mode) => mode === undefined || mode === 'match').length;
 }
 
 function relationOf(link: unknown): string {

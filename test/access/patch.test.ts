@@ -116,6 +116,18 @@ describe('access/patch: what cannot be applied', () => {
     ['a value that is too deep', [{ op: 'add', path: '/x', value: nested(102) }]],
     ['a merge that is too deep', { x: nested(101) }],
     ['a function, which no JSON has', { status: () => 'x' }],
+    // What one server takes for an index and another for a name.
+    ['an index with a zero in front', [{ op: 'replace', path: '/performer/00', value: { reference: 'Patient/p2' } }]],
+    ['an index that is negative', [{ op: 'replace', path: '/performer/-1', value: { reference: 'Patient/p2' } }]],
+    ['an index with an exponent', [{ op: 'replace', path: '/performer/1e0/reference', value: 'Patient/p2' }]],
+    ['a copy from such an index', [{ op: 'copy', from: '/performer/00', path: '/subject' }]],
+    [
+      'such an index in what the patch adds',
+      [
+        { op: 'add', path: '/x', value: [[1]] },
+        { op: 'replace', path: '/x/00', value: 2 },
+      ],
+    ],
     // Names that would reach a prototype.
     ['a path by __proto__', [{ op: 'add', path: '/__proto__/subject', value: 1 }]],
     ['a path to __proto__', [{ op: 'add', path: '/__proto__', value: { subject: 1 } }]],

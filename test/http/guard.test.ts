@@ -101,7 +101,7 @@ describe('a guard', () => {
     expect(bodyOf(judged)).to.deep.equal({
       resourceType: 'Bundle',
       type: 'searchset',
-      link: link.slice(0, 2),
+      link: link.slice(0, 1),
       entry: entry.slice(0, 1),
     });
     expect(judged.headers).to.include({ 'x-own': 'y' });
@@ -132,7 +132,7 @@ describe('a guard', () => {
     const bundle = { resourceType: 'Bundle', type: 'searchset', total: 40 };
     expect(bodyOf(await answer('/Observation?_summary=count', system, bundle))).to.include({ total: 40 });
     expect((await admit('/Observation?_summary=count')).execute.url).to.equal('/fhir/Observation');
-    expect(bodyOf(await answer('/Observation?_summary=count', alice, bundle))).to.include({ total: 0 });
+    expect(bodyOf(await answer('/Observation?_summary=count', alice, bundle))).to.not.have.property('total');
   });
 
   it('refuses what it cannot judge: other media, repeated names, other types, parts, redirects, nothing', async () => {

@@ -124,6 +124,10 @@ export function gatewaySection({ text, url, list }: Texts) {
       })
       .meta({ description: 'Narrow searches to the caller’s compartment. Default: what is found is filtered.' })
       .optional(),
+    paging: z
+      .enum(['own', 'any'], { error: 'must be own or any' })
+      .meta({ description: 'Pages only of what is the caller’s to see (default), or always.' })
+      .optional(),
     bulkData: z
       .strictObject({
         statusPath: segment.meta({ description: 'Where jobs are asked for. Default bulk-status.' }).optional(),
