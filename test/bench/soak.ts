@@ -261,7 +261,7 @@ async function soak(total: number, connections: number): Promise<boolean> {
     const isForm = asked.path.endsWith('_search');
     const began = performance.now();
     const { statusCode, headers, body } = await pool.request({
-      method: asked.method as 'GET',
+      method: asked.method,
       path: `/fhir${asked.path}`,
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
