@@ -126,8 +126,11 @@ class GuardingProxy implements Gateway {
         resolve();
       });
     });
-    const answering = (): Promise<Served> => requestScope.run(scope, () => this.#served(request, scope));
-    const served = await (span ? span.run(answering) : answering());
+    let answered: Promise<Served> | undefined;
+    const answering = (): Promise<Served> => (answered ??= requestScope.run(scope, () => this.#served(request, scope)));
+    // A tracer that fails costs a span, not the answer.
+    quietly(() => span?.run(answering));
+    const served = await answering();
     await this.#respond(request, response, requestId, served.answer).catch(() => response.destroy());
     await ended;
     const { operation, resourceType, answeredBy } = served;
@@ -244,7 +247,7 @@ class GuardingProxy implements Gateway {
   }
 }
 
-function quietly(run: () => void): void {
+function quietly(run: () => unknown): void {
   try {
     run();
   } catch {

@@ -161,6 +161,29 @@ describe('the life of a gateway', () => {
     await upstream.close();
   });
 
+  it('serves all the same when a tracer fails, wherever it does', async () => {
+    const upstream = await slowly(0);
+    const fail = (): never => {
+      throw new Error('no tracer');
+    };
+    const span = { headers: {}, run: <T>(inside: () => T): T => inside(), end: () => undefined };
+    const late = {
+      ...span,
+      run: <T>(inside: () => T): T => {
+        inside();
+        return fail();
+      },
+    };
+    for (const start of [fail, () => ({ ...span, run: fail }), () => late, () => ({ ...span, end: fail })]) {
+      const gateway = await openGateway(handler, upstream, { tracing: { start } });
+      upstream.seen.length = 0;
+      expect((await send(gateway, '/Patient/alice', { token: alice })).status).to.equal(200);
+      expect(upstream.seen).to.have.length(1);
+      await gateway.close();
+    }
+    await upstream.close();
+  });
+
   describe('health', () => {
     it('is told without a token: alive, and ready with an upstream and keys', async () => {
       const upstream = await slowly(0);
