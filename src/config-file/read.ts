@@ -8,9 +8,10 @@ import type { ConfigProblem } from './problem.js';
 import { ConfigFileError, printPath } from './problem.js';
 import { schemasOf } from './schema/file.js';
 import type { PathProblem } from './schema/issue.js';
-import { problemsOf } from './schema/issue.js';
+import { UNKNOWN_KEY, problemsOf } from './schema/issue.js';
 import type { Environment } from './schema/text.js';
 import type { Settings } from './settings.js';
+import { likelyKey } from './suggest.js';
 
 /** Bytes of a file; a longer one is no configuration. */
 const MAX_BYTES = 1_048_576;
@@ -71,12 +72,20 @@ function check(value: unknown, env: Environment): Outcome {
   const isBare = isBareConfig(value);
   const { file, bare } = schemasOf(env);
   const result = isBare ? bare.safeParse(value) : file.safeParse(value);
-  if (!result.success) return { problems: problemsOf(result.error.issues, value) };
+  if (!result.success) {
+    return { problems: problemsOf(result.error.issues, value).map((each) => withSuggestion(each, isBare)) };
+  }
   const rest = omit(result.data, '$schema');
   // The schema says what is there, the types of Settings how it is called: an absent key is absent in both.
   const settings = (isBare ? { smart: rest } : rest) as Settings;
   const problems = confirm(settings);
   return problems.length > 0 ? { problems } : { settings };
+}
+
+function withSuggestion({ path, problem }: PathProblem, isBare: boolean): PathProblem {
+  if (problem !== UNKNOWN_KEY) return { path, problem };
+  const meant = likelyKey(path, isBare);
+  return { path, problem: `${problem}: ${meant === undefined ? 'take it out' : `is ${meant} meant?`}` };
 }
 
 /** A SMARTConfig by itself: no section, but some key of its own. */

@@ -58,7 +58,7 @@ describe('a configuration file', () => {
     expect(readConfig(smart)).to.deep.equal({ smart });
     expect(problemsIn({ ...smart, version: 2, baseURL: 'x' })).to.have.members([
       'version: must be 1',
-      'baseURL: is no key that is known here',
+      'baseURL: is no key that is known here: take it out',
     ]);
     expect(() => createHandlerFrom(readConfig(smart))).to.throw(ConfigError, 'baseUrl: is missing');
   });
@@ -163,6 +163,35 @@ describe('a configuration file', () => {
       );
       expect(error).to.include({ code: 'ERR_CONFIG', name: 'Error' });
     }
+  });
+
+  it('says which key may have been meant', () => {
+    const { smart, ...server } = smallest();
+    const said = (file: unknown): string[] =>
+      problemsIn(file).map((each) => each.replace('is no key that is known here: ', ''));
+    expect(said({ smart: { ...smart, jwksEndPoint: 'https://x' }, ...server, acess: {}, nonsense: 1 })).to.have.members(
+      ['smart.jwksEndPoint: is jwksEndpoint meant?', 'acess: is access meant?', 'nonsense: take it out'],
+    );
+    expect(said({ ...smart, scopekey: 'x' })).to.deep.equal(['scopekey: is scopeKey meant?']);
+    const rule = { userTypes: [], resourceType: 'Patient', path: 'x', claim: 'x', claims: 'x' };
+    expect(said({ smart, ...server, access: { adminRules: [rule] } })).to.deep.equal([
+      'access.adminRules[0].claims: is claim meant?',
+    ]);
+    const scopeRule = { user: { reed: ['read'] } };
+    expect(said({ smart: { ...smart, scopeRule }, ...server })).to.deep.equal([
+      'smart.scopeRule.user.reed: is read meant?',
+    ]);
+    expect(
+      said({ smart, ...server, access: { operations: { $x: { requires: ['read'], require: 1 } } } }),
+    ).to.deep.equal(['access.operations.$x.require: is requires meant?']);
+  });
+
+  it('binds the two timeouts of a request to one another, as the gateway does', () => {
+    const gateway = { upstream: 'http://localhost', headersTimeoutMs: 40_000 };
+    expect(problemsIn({ ...smallest(), gateway })).to.deep.equal([
+      'gateway.requestTimeoutMs: is missing: it must not be below headersTimeoutMs',
+    ]);
+    expect(problemsIn({ ...smallest(), gateway: { ...gateway, requestTimeoutMs: 40_000 } })).to.deep.equal([]);
   });
 
   it('repeats no value in what it says', () => {

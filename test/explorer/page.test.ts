@@ -288,6 +288,8 @@ describe('the page of the explorer, in Chromium', function () {
     await page.fill('#resource', '{"resourceType": "Observation",}');
     await page.waitForSelector('#resource[aria-invalid=true]');
     expect(await textOf('#resource-error')).to.match(/^Not valid JSON: /);
+    expect(await textOf('#decision')).to.equal('A field cannot be read; it says why.');
+    expect(await page.locator('#lit').isVisible()).to.equal(false);
     const hostile = '<img src=x onerror=alert(1)><script>alert(2)</script>\u202e';
     const resource = {
       resourceType: 'Observation',

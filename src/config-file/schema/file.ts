@@ -40,7 +40,13 @@ export function fileSchema(env: Environment) {
       .meta({ description: 'The FHIR version of the server.' }),
     access: accessSection(texts).meta({ description: 'Who may see and change what, beyond the scopes.' }).optional(),
     token: tokenSection(texts).meta({ description: 'How access tokens are verified.' }).optional(),
-    gateway: gatewaySection(texts).meta({ description: 'For the command gateway.' }).optional(),
+    gateway: gatewaySection(texts)
+      .refine(({ headersTimeoutMs = 10_000, requestTimeoutMs = 30_000 }) => requestTimeoutMs >= headersTimeoutMs, {
+        message: 'must not be below headersTimeoutMs',
+        path: ['requestTimeoutMs'],
+      })
+      .meta({ description: 'For the command gateway.' })
+      .optional(),
   });
 }
 

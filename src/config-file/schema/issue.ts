@@ -9,6 +9,9 @@ export interface PathProblem {
 
 type Issue = z.core.$ZodIssue;
 
+/** What is said of a key that nobody knows. */
+export const UNKNOWN_KEY = 'is no key that is known here';
+
 /**
  * The issues of zod in the words of this package: one for each mistake, at the key itself. Of the branches of a union
  * the one counts that the value was meant for.
@@ -24,7 +27,7 @@ function flat(issues: readonly Issue[], base: readonly Step[]): readonly PathPro
   return issues.flatMap((issue) => {
     const path = [...base, ...issue.path.filter((step) => typeof step !== 'symbol')];
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ path: [...path, key], problem: 'is no key that is known here' }));
+      return issue.keys.map((key) => ({ path: [...path, key], problem: UNKNOWN_KEY }));
     }
     if (issue.code === 'invalid_union') {
       const [meant, ...others] = issue.errors.filter((branch) => !branch.some(isOfAnotherKind));

@@ -119,8 +119,13 @@ async function ask() {
   showFields();
   const question = questionOf();
   history.replaceState(null, '', fragmentOf(stateNow()));
-  if (!question) return;
   asking.abort();
+  if (!question) {
+    // What was decided before is no answer to what stands here now.
+    showProblem(byId('decision'), 'A field cannot be read; it says why.');
+    for (const id of ['entries-section', 'lit-section']) byId(id).hidden = true;
+    return;
+  }
   asking = new AbortController();
   try {
     const response = await fetch('/api/answer', {
