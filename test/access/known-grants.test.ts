@@ -1,142 +1,125 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Caller } from '../../src/access/caller.js';
+import { grantsOf } from '../../src/access/grant.js';
 import { Judge, seen } from '../../src/access/judge.js';
 import { knownGrants } from '../../src/access/known-grants.js';
-import type { AccessPolicy } from '../../src/access/policy.js';
 import type { ClaimedIdentity } from '../../src/identity/identity.js';
 import { ScopeParser } from '../../src/scope/list.js';
-import { callerWith, policyWith } from './caller.js';
-import { BASE, here, observation } from './world.js';
+import { policyWith } from './caller.js';
+import { BASE, PEOPLE, anyScope, here, observation } from './world.js';
 
-const USER = here('RelatedPerson/r1');
-const PATIENT = here('Patient/p1');
-const WHO: ClaimedIdentity = { user: USER, patient: PATIENT };
-const SCOPES = ['patient/*.rs', 'user/*.rs'];
+const PARSER = new ScopeParser();
+const POLICY = policyWith();
+const alice: ClaimedIdentity = { user: undefined, patient: here('Patient/p1') };
 
-describe('access/known-grants: what is remembered of callers', () => {
-  interface Asked {
-    readonly scopes?: readonly string[];
-    readonly identity?: ClaimedIdentity;
-    readonly base?: string;
+describe('access/known-grants', () => {
+  it('gives the same grants for the same scopes and identities', () => {
+    const ask = () => knownGrants(['patient/*.rs', 'openid'], { ...alice }, BASE, POLICY, PARSER);
+    expect(ask()).to.equal(ask());
+    expect(ask()).to.deep.equal(grantsOf(['patient/*.rs', 'openid'], alice, BASE, POLICY, PARSER));
+  });
+
+  const p2 = here('Patient/p2');
+  const others: Readonly<Record<string, Parameters<typeof knownGrants>>> = {
+    'another patient': [['patient/*.rs'], { user: undefined, patient: p2 }, BASE, POLICY, PARSER],
+    'the same person as a user': [['patient/*.rs'], { user: alice.patient, patient: undefined }, BASE, POLICY, PARSER],
+    'a patient of the same id elsewhere': [
+      ['patient/*.rs'],
+      { user: undefined, patient: { ...here('Patient/p1'), hostname: 'https://elsewhere.example' } },
+      BASE,
+      POLICY,
+      PARSER,
+    ],
+    'another server': [['patient/*.rs'], alice, 'https://other.example.org', POLICY, PARSER],
+    'another policy': [['patient/*.rs'], alice, BASE, policyWith(), PARSER],
+    'another parser': [['patient/*.rs'], alice, BASE, POLICY, new ScopeParser({ decodeSlash: true })],
+    'another scope': [['patient/*.r'], alice, BASE, POLICY, PARSER],
+    'one scope more': [['patient/*.rs', 'openid'], alice, BASE, POLICY, PARSER],
+  };
+  for (const [name, other] of Object.entries(others)) {
+    it(`gives others for ${name}`, () => {
+      const grants = knownGrants(['patient/*.rs'], alice, BASE, POLICY, PARSER);
+      expect(knownGrants(...other)).not.to.equal(grants);
+      expect(knownGrants(...other)).to.deep.equal(grantsOf(...other));
+    });
   }
-  /** Asks for grants as one handler does: with one policy and one parser. */
-  function handlerOf(policy: AccessPolicy = policyWith(), parser = new ScopeParser()) {
-    return ({ scopes = SCOPES, identity = WHO, base = BASE }: Asked = {}) =>
-      knownGrants(scopes, identity, base, policy, parser);
-  }
 
-  it('is the same for the same scopes and identities', () => {
-    const grants = handlerOf();
-    expect(grants({ scopes: [...SCOPES], identity: { user: { ...USER }, patient: { ...PATIENT } } })).to.equal(
-      grants(),
+  it('takes no list of scopes for another, whatever characters a scope has', () => {
+    const text = fc.oneof(
+      fc.constantFrom('patient/*.rs', 'system/*.cruds', ' ', ',', '"', '\\', '","', '\n', '', '\ud800'),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 4 }), fc.constantFrom('', ' ', ',', '","', '\n'), (scopes, glue) => {
+        const joined = [scopes.join(glue)];
+        for (const list of [scopes, joined, [...scopes].reverse(), [...scopes, '']]) {
+          const expected = grantsOf(list, alice, BASE, POLICY, PARSER);
+          expect(knownGrants(list, alice, BASE, POLICY, PARSER)).to.deep.equal(expected);
+        }
+      }),
     );
   });
 
-  const others: readonly [name: string, asked: Asked][] = [
-    ['another patient', { identity: { user: USER, patient: here('Patient/p2') } }],
-    ['no patient', { identity: { user: USER, patient: undefined } }],
-    ['another user', { identity: { user: here('RelatedPerson/r2'), patient: PATIENT } }],
-    ['no user', { identity: { user: undefined, patient: PATIENT } }],
-    ['a user of another type', { identity: { user: here('Person/r1'), patient: PATIENT } }],
-    ['a patient of another server', { identity: { user: USER, patient: { ...PATIENT, hostname: 'https://other' } } }],
-    ['user and patient exchanged', { identity: { user: PATIENT, patient: USER } }],
-    ['the patient as user', { identity: { user: PATIENT, patient: undefined } }],
-    ['one scope less', { scopes: ['patient/*.rs'] }],
-    ['the scopes as one', { scopes: ['patient/*.rs","user/*.rs'] }],
-    ['other scopes', { scopes: ['patient/*.rs', 'user/*.r'] }],
-    ['another order', { scopes: ['user/*.rs', 'patient/*.rs'] }],
-    ['another base', { base: 'https://fhir.example.org/other' }],
-  ];
-  for (const [name, asked] of others) {
-    it(`is something else for ${name}`, () => {
-      const grants = handlerOf();
-      const first = grants();
-      const other = grants(asked);
-      expect(other).not.to.equal(first);
-      expect(other).not.to.deep.equal(first);
-      expect(grants(asked), 'and remembered beside it').to.equal(other);
-      expect(grants()).to.equal(first);
-    });
-  }
-
-  it('is something else for another policy, and for another way to read scopes', () => {
+  it('keeps a bounded number of callers, and no list of scopes without end', () => {
     const policy = policyWith();
-    const parser = new ScopeParser();
-    const grants = handlerOf(policy, parser);
-    const first = grants();
-    expect(handlerOf({ ...policy }, parser)()).not.to.equal(first);
-    const decoding = handlerOf(policy, new ScopeParser({ decodeSlash: true }));
-    expect(decoding({ scopes: ['patient%2f*.rs'] }).granted).to.have.length(1);
-    expect(grants({ scopes: ['patient%2f*.rs'] }).granted).to.have.length(0);
-  });
-
-  it('is bounded: 500 callers, and none whose scopes are endless', () => {
-    const grants = handlerOf();
-    const named = (index: number) => grants({ identity: { user: undefined, patient: here(`Patient/p${index}`) } });
-    const first = named(0);
-    for (let index = 1; index < 500; index += 1) named(index);
-    expect(named(0), 'the first of 500').to.equal(first);
-    named(500);
-    expect(named(0), 'the first of 501').not.to.equal(first);
-
-    const sized = (length: number) => {
-      const rest = JSON.stringify([BASE, null, null, ['']]).length;
-      return { scopes: ['x'.repeat(length - rest)], identity: { user: undefined, patient: undefined } };
-    };
-    expect(grants(sized(8_192))).to.equal(grants(sized(8_192)));
-    expect(grants(sized(8_193))).not.to.equal(grants(sized(8_193)));
+    const grantsFor = (id: number) =>
+      knownGrants(['patient/*.rs'], { user: undefined, patient: here(`Patient/p${id}`) }, BASE, policy, PARSER);
+    const first = grantsFor(0);
+    for (let id = 1; id < 500; id += 1) grantsFor(id);
+    expect(grantsFor(0)).to.equal(first);
+    grantsFor(500);
+    expect(grantsFor(0)).not.to.equal(first);
+    const many = Array.from({ length: 2_000 }, (_, n) => `patient/Observation.rs?code=c${n}`);
+    expect(knownGrants(many, alice, BASE, policy, PARSER)).not.to.equal(knownGrants(many, alice, BASE, policy, PARSER));
   });
 });
 
-describe('access/judge: Judge.for, which comes back to the same grants', () => {
-  const policy = policyWith();
-  const caller = () => callerWith(SCOPES, { user: 'RelatedPerson/r1', patient: 'Patient/p1' }, policy);
-
-  it('is one judge for one caller and one request', () => {
-    const one = caller();
-    const judge = Judge.for(one, ['read'], policy);
-    expect(Judge.for(one, ['read'], policy)).to.equal(judge);
-    expect(Judge.for({ ...one, claims: { sub: 'the next token' } }, ['read'], policy)).to.equal(judge);
-    expect(Judge.for(one, ['search-type'], policy)).not.to.equal(judge);
-    expect(Judge.for(one, ['read', 'search-type'], policy)).not.to.equal(judge);
-    expect(Judge.for(one, ['read'], policy), 'beside the others').to.equal(judge);
+describe('access/judge: a judge that is used again', () => {
+  const anyIdentity = fc.record({
+    user: fc.option(fc.constantFrom(...PEOPLE), { nil: undefined }),
+    patient: fc.option(fc.constantFrom('Patient/p1', 'Patient/p2'), { nil: undefined }),
   });
 
-  it('is another for other grants, another policy and another base', () => {
-    const one = caller();
-    const judge = Judge.for(one, ['read'], policy);
-    expect(Judge.for({ ...one, base: 'https://other.example' }, ['read'], policy)).not.to.equal(judge);
-    expect(Judge.for(caller(), ['read'], policy)).not.to.equal(judge);
-    const latest = Judge.for(one, ['read'], policy);
-    expect(Judge.for(one, ['read'], { ...policy })).not.to.equal(latest);
+  it('decides as one that is new, whoever asked before', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.uniqueArray(anyScope, { maxLength: 4 }), anyIdentity), { minLength: 2, maxLength: 6 }),
+        fc.constantFrom('read', 'search-type', 'create', 'update', 'delete'),
+        (callers, interaction) => {
+          for (const [scopes, { user, patient }] of [...callers, ...callers]) {
+            const identity = { user: user && here(user), patient: patient && here(patient) } as ClaimedIdentity;
+            const about = { claims: {}, encounter: undefined, base: BASE };
+            const known: Caller = { ...about, grants: knownGrants(scopes, identity, BASE, POLICY, PARSER) };
+            const fresh: Caller = { ...about, grants: grantsOf(scopes, identity, BASE, POLICY, PARSER) };
+            const again = Judge.for(known, [interaction], POLICY);
+            const anew = new Judge(fresh, [interaction], POLICY);
+            for (const resource of [observation('Patient/p1'), observation('Patient/p2'), { resourceType: 'X' }]) {
+              const type = resource.resourceType;
+              expect(again.decide(type, [seen(resource)])).to.deep.equal(anew.decide(type, [seen(resource)]));
+              expect(again.allows(resource)).to.equal(anew.allows(resource));
+              expect(again.grantsFor(type)).to.deep.equal(anew.grantsFor(type));
+              expect(again.decideType(undefined)).to.deep.equal(anew.decideType(undefined));
+            }
+          }
+        },
+      ),
+    );
   });
 
-  it('judges by the claims of the token at hand where a rule reads them', () => {
-    const ruled = policyWith({
-      adminRules: [{ userTypes: ['Practitioner'], resourceType: 'Patient', path: 'managingOrganization', claim: 'of' }],
-    });
-    const doctor = callerWith(['user/*.rs'], { user: 'Practitioner/d1' }, ruled);
-    const patient = seen({ resourceType: 'Patient', id: 'x', managingOrganization: { reference: 'Organization/g1' } });
-    const sees = (of: string): string =>
-      Judge.for({ ...doctor, claims: { of } }, ['read'], ruled).decide('Patient', [patient]).decision;
-    expect(['Organization/g1', 'Organization/g2', 'Organization/g1'].map(sees)).to.deep.equal([
-      'allow',
-      'deny',
-      'allow',
-    ]);
-  });
-
-  it('judges by the encounter of the token at hand', () => {
-    const one = callerWith(['patient/*.rs'], { patient: 'Patient/p1' }, policy);
-    const resource = seen({ ...observation('Patient/p1'), encounter: { reference: 'Encounter/e1' } });
-    const sees = (encounter: string | undefined): string => {
-      const context = encounter === undefined ? undefined : here(encounter);
-      return Judge.for({ ...one, encounter: context }, ['read'], policy).decide('Observation', [resource]).decision;
-    };
-    expect(['Encounter/e1', 'Encounter/e2', undefined, 'Encounter/e2'].map(sees)).to.deep.equal([
-      'allow',
-      'deny',
-      'allow',
-      'deny',
-    ]);
+  it('is another one for another policy, base or interaction, and where claims or the encounter decide', () => {
+    const grants = knownGrants(['patient/*.rs'], alice, BASE, POLICY, PARSER);
+    const caller: Caller = { grants, claims: {}, encounter: undefined, base: BASE };
+    const judge = Judge.for(caller, ['read'], POLICY);
+    expect(Judge.for({ ...caller, claims: { sub: 'other' } }, ['read'], POLICY)).to.equal(judge);
+    expect(Judge.for(caller, ['search-type'], POLICY)).not.to.equal(judge);
+    expect(Judge.for(caller, ['read', 'search-type'], POLICY)).not.to.equal(Judge.for(caller, ['read'], POLICY));
+    expect(Judge.for(caller, ['read'], policyWith())).not.to.equal(judge);
+    expect(Judge.for({ ...caller, base: 'https://other.example' }, ['read'], POLICY)).not.to.equal(judge);
+    const narrowed: Caller = { ...caller, encounter: here('Encounter/e1') };
+    expect(Judge.for(narrowed, ['read'], POLICY)).not.to.equal(Judge.for(narrowed, ['read'], POLICY));
+    const rule = { userTypes: ['Practitioner'], resourceType: 'Patient', path: 'managingOrganization', claim: 'org' };
+    const bounded = policyWith({ adminRules: [rule] });
+    expect(Judge.for(caller, ['read'], bounded)).not.to.equal(Judge.for(caller, ['read'], bounded));
   });
 });
