@@ -209,8 +209,10 @@ async function judgeStatus(
   const { status, headers = {}, resource } = received;
   if (status === 202) return accepted(progressIn(headers));
   if (status !== 200) return judgeOther(asking, request, received);
-  const judged = judgeManifest(asking.settings, bulkData, request.job, job, resource);
+  const judged = await judgeManifest(asking, bulkData, request.job, job, resource);
   if (!judged) return instead(unjudged());
+  // While the server was asked, the client may have ended the job: it stays ended.
+  if (!(await loadJob(bulkData, request.job))) return instead(notFound());
   await saveJob(bulkData, request.job, { ...job, files: judged.files });
   const expires = headers['expires'];
   return {

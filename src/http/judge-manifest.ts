@@ -1,4 +1,5 @@
-import type { GuardSettings } from './asking.js';
+import type { Asking } from './asking.js';
+import { opensAll } from './asking.js';
 import type { BulkDataSettings, Job, JobFile } from './bulk-data.js';
 import { fileIdOf, locationBelow } from './bulk-data.js';
 
@@ -19,14 +20,18 @@ const LISTS = ['output', 'error', 'deleted'] as const;
  * Judges what the server says about a job that is done (Bulk Data Access IG 2, Response - Complete Status): files of
  * types that were granted stay, each under a URL of the guard's. Whatever else stands in a manifest stays behind.
  * Undefined for what is none, and for files elsewhere where the host does not let them pass.
+ *
+ * The server counts what it wrote, and lines are left out of it when it is fetched: so `count` is for whom all of it is.
  */
-export function judgeManifest(
-  settings: GuardSettings,
+export async function judgeManifest(
+  asking: Asking,
   { filePath, foreignFiles }: BulkDataSettings,
   jobId: string,
   job: Job,
   received: unknown,
-): JudgedManifest | undefined {
+): Promise<JudgedManifest | undefined> {
+  const { settings } = asking;
+  const open = await openedTypes(asking, job);
   if (!isRecord(received) || typeof received['transactionTime'] !== 'string') return undefined;
   const files: Record<string, JobFile> = {};
   const lists: Record<string, readonly Json[]> = {};
@@ -40,7 +45,7 @@ export function judgeManifest(
       if (!isRecord(item)) return undefined;
       const { type, url, count } = item;
       if (typeof url !== 'string' || !isExpected(list, type, job)) continue;
-      const counted = Number.isSafeInteger(count) && { count };
+      const counted = open.has(list === 'output' ? type : ANY_TYPE) && Number.isSafeInteger(count) && { count };
       const location = locationBelow(settings, url);
       if (location === undefined) {
         if (foreignFiles !== 'pass' || !/^https:\/\//i.test(url)) return undefined;
@@ -62,6 +67,16 @@ export function judgeManifest(
   const manifest = { transactionTime, request: job.request, requiresAccessToken: foreign === 0, ...lists };
   return { manifest, files };
 }
+
+/** The types of a job of which the caller may read every resource, and whether they may of all types. */
+async function openedTypes(asking: Asking, { types }: Job): Promise<ReadonlySet<string>> {
+  const open = new Set<string>();
+  for (const type of [...types, ANY_TYPE]) if (await opensAll(asking, 'read', type)) open.add(type);
+  return open;
+}
+
+/** The abstract type of all resources: opened by grants for all types alone. */
+const ANY_TYPE = 'Resource';
 
 function isExpected(list: JobFile['list'], type: unknown, { types }: Job): type is string {
   if (list === 'error') return type === 'OperationOutcome';
