@@ -8,6 +8,7 @@ export class BaseUrls {
   readonly #public: Base;
   readonly #upstream: readonly [Base, ...Base[]];
   readonly #mention: RegExp;
+  readonly #authorities: RegExp;
 
   /** @param upstream The first is the one that upstream is given to read. All without a trailing slash. */
   constructor(publicBase: string, upstream: readonly [string, ...string[]]) {
@@ -15,6 +16,7 @@ export class BaseUrls {
     this.#public = baseOf(publicBase);
     this.#upstream = [baseOf(first), ...rest.map(baseOf)];
     const hosts = this.#upstream.map(({ origin }) => escaped(new URL(origin).hostname));
+    this.#authorities = new RegExp(this.#upstream.map(authorityOf).join('|'), 'i');
     // A solidus or a letter may be written as an escape in JSON.
     this.#mention = new RegExp(`${hosts.join('|')}|\\\\[/u]`, 'i');
   }
@@ -44,6 +46,19 @@ export class BaseUrls {
     return belowBase(url, this.#public) !== undefined;
   }
 
+  /** The same server, which calls itself by one more name. Any other text than the base URL of a server says nothing. */
+  alsoNamed(url: unknown): BaseUrls {
+    const name = typeof url === 'string' ? normalizeBaseUrl(url) : undefined;
+    if (name === undefined || !URL.canParse(name) || this.isPublic(name)) return this;
+    const [first, ...rest] = this.#upstream.map(({ text }) => text);
+    return new BaseUrls(this.#public.text, [first ?? name, ...rest, name]);
+  }
+
+  /** Whether a text names the machine on which upstream is, in a URL or by its own. */
+  mentions(text: string): boolean {
+    return this.#authorities.test(text.replaceAll(this.#public.text, ''));
+  }
+
   /** Whether JSON may name upstream. False is certain, true is not. */
   mayMention(json: string): boolean {
     return this.#mention.test(json);
@@ -67,6 +82,18 @@ function belowBase(url: string, { origin, path }: Base): string | undefined {
   if (head === undefined || normalizeBaseUrl(head) !== origin || !tail.startsWith(path)) return undefined;
   const below = tail.slice(path.length);
   return below === '' || /^[/?#]/.test(below) ? below : undefined;
+}
+
+/**
+ * What names a host and a port in a text. A name without a dot may be a word of any language, so it is one only in a URL
+ * or before a port.
+ */
+function authorityOf({ origin }: Base): string {
+  const { hostname, port } = new URL(origin);
+  const host = escaped(hostname);
+  if (port !== '') return `(?<![\\w.-])${host}:${port}(?!\\d)`;
+  const end = '(?![\\w-]|\\.\\w|:\\d)';
+  return hostname.includes('.') ? `(?<![\\w.-])${host}${end}` : `//(?:[^/\\s@]*@)?${host}${end}`;
 }
 
 function escaped(text: string): string {

@@ -1,4 +1,6 @@
+import omit from 'lodash/omit.js';
 import { typeOf } from '../access/judge.js';
+import type { BaseUrls } from './base-urls.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -28,24 +30,53 @@ export function bareStatement(fhirVersion: string, date: string): Json {
 /**
  * Upstream's CapabilityStatement as it is true of the server with the gateway in front: with SMART on FHIR in place of
  * upstream's own security, under the public base, in JSON alone. Interactions stay as upstream states them.
+ *
+ * Everybody may read it, so it tells nothing of upstream: every address below its bases gets its public name, the one
+ * included by which the statement itself says that it is reached; what else mentions one is left out, and so are the
+ * software with its version and the narrative, which says all that once more.
  */
 export function guardedStatement(
   statement: unknown,
   baseUrl: string,
+  bases: BaseUrls,
   configuration: Json | undefined,
 ): Json | undefined {
   if (typeOf(statement) !== 'CapabilityStatement') return undefined;
-  const { implementation, format, patchFormat, rest, ...others } = statement as Json;
-  const described = isRecord(implementation) ? implementation : { description: 'FHIR server' };
+  const { implementation: stated } = statement as Json;
+  const all = bases.alsoNamed(isRecord(stated) ? stated['url'] : undefined);
+  const { implementation, format, patchFormat, rest, ...others } = discreet(
+    omit(statement as Json, 'software', 'text'),
+    all,
+  ) as Json;
+  const described = isRecord(implementation) ? implementation : {};
   return {
     ...others,
-    implementation: { ...described, url: baseUrl },
+    // The description has to be there (FHIR R4, CapabilityStatement.implementation.description: 1..1).
+    implementation: { description: 'FHIR server', ...described, url: baseUrl },
     format: jsonOf(format, ['json', 'application/fhir+json']),
     ...(patchFormat !== undefined && {
       patchFormat: jsonOf(patchFormat, ['application/json-patch+json', 'application/merge-patch+json']),
     }),
     ...(Array.isArray(rest) && { rest: rest.map((each: unknown) => guardedRest(each, configuration)) }),
   };
+}
+
+/** A value without what names upstream; undefined where nothing is left of it. */
+function discreet(value: unknown, bases: BaseUrls): unknown {
+  if (typeof value === 'string') {
+    const told = bases.toPublic(value);
+    return bases.mentions(told) ? undefined : told;
+  }
+  if (Array.isArray(value)) {
+    const kept = value.map((each: unknown) => discreet(each, bases)).filter((each) => each !== undefined);
+    return kept.length > 0 || value.length === 0 ? kept : undefined;
+  }
+  if (!isRecord(value)) return value;
+  const members = Object.entries(value).flatMap(([name, member]) => {
+    const kept = discreet(member, bases);
+    return kept === undefined ? [] : [[name, kept] as const];
+  });
+  return members.length > 0 ? Object.fromEntries(members) : undefined;
 }
 
 function jsonOf(formats: unknown, known: readonly string[]): readonly unknown[] {

@@ -10,6 +10,7 @@ import type { Binding } from './bind-version.js';
 import { boundBundle, boundRequest, withFailed } from './bind-version.js';
 import { publicLines } from './lines.js';
 import { notModifiedSince } from './not-modified.js';
+import { withoutForeignLinks } from './foreign-links.js';
 import { readAnswer } from './read-answer.js';
 import { passedHeaders } from './response-headers.js';
 import { rewriteBody, rewriteParameters } from './rewrite.js';
@@ -49,7 +50,8 @@ export async function forward(
     scope.upstreamMs += performance.now() - started;
   });
   const read = readAnswer(answer, bases);
-  const resource = failed.length === 0 ? read.resource : withFailed(read.resource, failed);
+  const whole = failed.length === 0 ? read.resource : withFailed(read.resource, failed);
+  const resource = isReading(admitted.request) ? whole : withoutForeignLinks(whole, bases);
   const body = resource === read.resource ? read.body : printExactly(resource);
   if (!fits(admitted.request, answer, resource)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const isOurFault = answer.status === 407 || (answer.status === 401 && scope.authorization === undefined);
@@ -109,7 +111,9 @@ function requestOf(
     'if-none-exist': ifNoneExist(bases, request),
   });
   const below = `${path === '/' ? '' : path}${query === '' ? '' : `?${query}`}`;
-  return { request: { method: execute.method, below, headers, body: content?.text }, failed: content?.failed ?? [] };
+  const once = request.kind === 'operation';
+  const sent = { method: execute.method, below, headers, body: content?.text, once };
+  return { request: sent, failed: content?.failed ?? [] };
 }
 
 interface SentContent {
@@ -156,10 +160,15 @@ function ifNoneExist(bases: BaseUrls, request: FhirRequest): string | undefined 
   return printQuery(rewriteParameters(condition.parameters, bases.toUpstream));
 }
 
+/** What is read is somebody's data, links and all. */
+function isReading(request: FhirRequest): boolean {
+  return request.kind === 'interaction' && (request.interaction === 'read' || request.interaction === 'vread');
+}
+
 /** Whether an answer is one to this request at all. Whether the client may see it, the guard decides. */
 function fits(request: FhirRequest, { status }: UpstreamAnswer, resource: unknown): boolean {
   if (status >= 400) return true;
-  if (request.kind === 'bundle') return typeOf(resource) === 'Bundle';
+  if (request.kind === 'bundle') return status === 200 && typeOf(resource) === 'Bundle';
   if (request.kind !== 'interaction') return true;
   switch (request.interaction) {
     case 'read':
@@ -175,9 +184,13 @@ function fits(request: FhirRequest, { status }: UpstreamAnswer, resource: unknow
     case 'update':
     case 'patch':
     case 'delete':
-      return true;
+      // Done in part or later (202, 206): it may be done, so that it would be a lie to refuse it now.
+      return DONE.has(status);
   }
 }
+
+/** FHIR R4, 3.1.0.4 to 3.1.0.8: what tells that a write is done. */
+const DONE: ReadonlySet<number> = new Set([200, 201, 204]);
 
 /** An answer is for one token; no cache may give it to the bearer of another (RFC 9111, 3.5). */
 export function forNobodyElse(answer: FinalAnswer): FinalAnswer {

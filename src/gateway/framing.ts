@@ -1,8 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Transfer codings besides chunked are read in different ways by different servers (RFC 9112, 6.1 and 11.2). */
-export function endsInOneWay({ headers, socket }: IncomingMessage): boolean {
+/**
+ * Transfer codings besides chunked are read in different ways by different servers (RFC 9112, 6.1 and 11.2), and so is any
+ * of a client that speaks HTTP/1.0, which knows of none.
+ */
+export function endsInOneWay({ headers, socket, httpVersion }: IncomingMessage): boolean {
   const { 'transfer-encoding': coding } = headers;
+  if (coding !== undefined && httpVersion !== '1.1') return false;
   return !socket.destroyed && (coding === undefined || coding.toLowerCase() === 'chunked');
 }
 

@@ -20,11 +20,13 @@ import { gatewaySettings } from './options.js';
 import { PublicDocuments } from './public-documents.js';
 import type { RequestScope } from './scope.js';
 import { requestScope } from './scope.js';
+import { Sending } from './sending.js';
 import type { Served, Serving } from './serve.js';
 import { serve } from './serve.js';
 import { boundedServer, drain } from './server.js';
 import { SmartConfiguration } from './smart-configuration.js';
 import { storedLookup } from './stored.js';
+import { thenFollowed } from './then-followed.js';
 import { Upstream, discard } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
 
@@ -59,8 +61,12 @@ class GuardingProxy implements Gateway {
   readonly #settings: GatewaySettings;
   readonly #serving: Serving;
   readonly #health: Health;
+  readonly #sending: Sending;
   #server: Server | undefined;
+  /** Requests that are not ended: their answers may still be on their way. */
   #active = 0;
+  /** Requests that are being worked on. */
+  #occupied = 0;
   #draining = false;
 
   constructor(handler: SMARTHandler, options: GatewayOptions) {
@@ -79,13 +85,14 @@ class GuardingProxy implements Gateway {
     const documents = new PublicDocuments({ upstream, bases, baseUrl, fhirVersion, configuration });
     const supports = (resourceType: string, parameter: string): boolean =>
       documents.followed[resourceType]?.includes(parameter) ?? false;
-    const guard = createGuard(handler, {
+    const looksForParameters = narrowSearch !== undefined && narrowSearch.supports === undefined;
+    const asked = looksForParameters ? thenFollowed(handler, () => documents.lookForParameters()) : handler;
+    const guard = createGuard(asked, {
       ...others,
       fhirVersion,
-      lookup: storedLookup(upstream, bases),
+      lookup: storedLookup(upstream, bases, settings.upstreamTimeoutMs),
       ...(narrowSearch && { narrowSearch: { supports, ...narrowSearch } }),
     });
-    const looksForParameters = narrowSearch !== undefined && narrowSearch.supports === undefined;
     const { basePath } = guard.settings;
     const { healthPath, bindsVersion, bindsAbsence } = settings;
     const binding = { version: bindsVersion, absence: bindsAbsence };
@@ -93,7 +100,8 @@ class GuardingProxy implements Gateway {
       throw new ConfigError('healthPath', 'must not be below the base path');
     }
     this.#settings = settings;
-    this.#serving = { upstream, bases, basePath, binding, handler, guard, documents, looksForParameters };
+    this.#serving = { upstream, bases, basePath, binding, handler, guard, documents };
+    this.#sending = new Sending(settings.maxConcurrentRequests, settings.sendTimeoutMs);
     this.#health = new Health(upstream, settings.jwksEndpoint);
   }
 
@@ -116,9 +124,11 @@ class GuardingProxy implements Gateway {
       absent: new Set(),
       gone: new Set(),
       failure: undefined,
+      lookupsUntil: undefined,
       upstreamMs: 0,
     };
     this.#active += 1;
+    this.#occupied += 1;
     const ended = new Promise<void>((resolve) => {
       response.once('close', () => {
         this.#active -= 1;
@@ -132,6 +142,8 @@ class GuardingProxy implements Gateway {
     quietly(() => span?.run(answering));
     const served = await answering();
     await this.#respond(request, response, requestId, served.answer).catch(() => response.destroy());
+    // Whoever takes an answer slowly, or not at all, keeps nobody else from being served.
+    this.#occupied -= 1;
     await ended;
     const { operation, resourceType, answeredBy } = served;
     const event = {
@@ -184,7 +196,7 @@ class GuardingProxy implements Gateway {
     try {
       const health = await this.#healthAnswer(request);
       if (health) return { ...own, operation: 'health', answer: health };
-      if (this.#draining || this.#active > this.#settings.maxConcurrentRequests) {
+      if (this.#draining || this.#occupied > this.#settings.maxConcurrentRequests) {
         return { ...own, answer: failureAnswer(503) };
       }
       if (!saysOneThing(request)) return { ...own, answer: failureAnswer(400) };
@@ -233,6 +245,7 @@ class GuardingProxy implements Gateway {
     );
     if (!stream) {
       sendAnswer(response, told);
+      this.#sending.watch(response);
       return;
     }
     response.statusCode = status;
@@ -242,6 +255,9 @@ class GuardingProxy implements Gateway {
       response.end();
       return;
     }
+    const { sendTimeoutMs, upstreamTimeoutMs } = this.#settings;
+    // While upstream says nothing, there is nothing to take.
+    response.setTimeout(sendTimeoutMs + upstreamTimeoutMs, () => response.destroy());
     // What breaks off now ends the connection: the client sees that the answer is not whole.
     await pipeline(stream, atMost(maxBinaryBytes), response).catch(() => response.destroy());
   }

@@ -56,12 +56,20 @@ export interface GatewayOptions extends Omit<GuardOptions, 'lookup' | 'narrowSea
   readonly maxResponseBytes?: number;
   /** The largest content of a Binary, or file of an export, that is streamed, in bytes. Default 256 MiB, from 1 KiB to 64 GiB. */
   readonly maxBinaryBytes?: number;
-  /** Requests at a time; one more is answered with 503. Default 256, from 1 to 65536. */
+  /**
+   * Requests that are worked on at a time; one more is answered with 503. As many answers may wait to be read; one more
+   * breaks off the one that has waited the longest. Default 256, from 1 to 65536.
+   */
   readonly maxConcurrentRequests?: number;
   /** How long a client may take to send its headers, in milliseconds. Default 10000, from 10 to 300000. */
   readonly headersTimeoutMs?: number;
   /** How long a client may take to send a whole request, in milliseconds. Default 30000, from 10 to 300000. */
   readonly requestTimeoutMs?: number;
+  /**
+   * How long a client may take to read an answer, in milliseconds; of what is streamed, how long it may read nothing while
+   * there is something to read. Then its connection is broken off. Default 60000, from 10 to 600000.
+   */
+  readonly sendTimeoutMs?: number;
   /** How long an idle connection of a client is kept, in milliseconds. Default 5000, from 10 to 300000. */
   readonly keepAliveTimeoutMs?: number;
   /** How long close() waits for requests that are being served, in milliseconds. Default 25000, from 0 to 600000. */
@@ -98,6 +106,7 @@ export interface GatewaySettings {
   readonly maxConcurrentRequests: number;
   readonly headersTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly sendTimeoutMs: number;
   readonly keepAliveTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly healthPath: string | undefined;
@@ -152,6 +161,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
     maxConcurrentRequests: whole(options, 'maxConcurrentRequests', 256, 1, 65_536),
     headersTimeoutMs,
     requestTimeoutMs,
+    sendTimeoutMs: whole(options, 'sendTimeoutMs', 60_000, 10, 600_000),
     keepAliveTimeoutMs: whole(options, 'keepAliveTimeoutMs', 5000, 10, 300_000),
     drainTimeoutMs: whole(options, 'drainTimeoutMs', 25_000, 0, 600_000),
     healthPath: healthPath(options.healthPath ?? '/health'),
@@ -213,12 +223,17 @@ function upstreamHeaders(headers: UpstreamHeaders): GatewaySettings['upstreamHea
     return async () => {
       const given = await headers();
       checkHeaders(given);
-      return given;
+      return lowered(given);
     };
   }
   checkHeaders(headers);
-  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+  const lower = lowered(headers);
   return async () => lower;
+}
+
+/** Names in one spelling, so that each takes the place of the client's. */
+function lowered(headers: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 /** Messages name the header, never its value. */

@@ -63,10 +63,10 @@ export class PublicDocuments {
 
   async #capabilities(): Promise<FinalAnswer> {
     const statement = await this.#statement.get();
-    const { configuration, baseUrl } = this.#described;
+    const { configuration, baseUrl, bases } = this.#described;
     // Without the authorization server there are no addresses of it to tell.
     const stated = await configuration.get().catch(() => undefined);
-    const guarded = guardedStatement(statement, baseUrl, stated);
+    const guarded = guardedStatement(statement, baseUrl, bases, stated);
     if (!guarded) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
     return jsonAnswer(200, guarded, KEPT);
   }

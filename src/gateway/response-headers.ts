@@ -16,6 +16,9 @@ const PASSED = [
   'expires',
 ] as const;
 
+/** RFC 9110, 5.6.7: the one form that is still written. */
+const HTTP_DATE = /^[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+
 const LOCATIONS: ReadonlySet<string> = new Set(['location', 'content-location']);
 
 /**
@@ -32,6 +35,8 @@ export function passedHeaders(headers: HeaderBag, url: string, bases: BaseUrls):
     if (value === undefined) continue;
     if (typeof value !== 'string') throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
     const told = LOCATIONS.has(name) ? publicLocation(value, url, bases) : value;
+    // RFC 9110, 10.2.3: seconds, or a date.
+    if (name === 'retry-after' && !/^\d{1,10}$/.test(value) && !HTTP_DATE.test(value)) continue;
     if (told !== undefined) passed[name] = told;
   }
   return passed;

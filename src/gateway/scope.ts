@@ -17,6 +17,8 @@ export interface RequestScope {
   readonly gone: Set<string>;
   /** What kept the guard from looking up a resource: it refuses, whatever the reason. */
   failure: UpstreamError | undefined;
+  /** When the last resource has to be looked up, on the clock of `performance`; undefined before the first. */
+  lookupsUntil: number | undefined;
   /** Milliseconds that were spent waiting for upstream. */
   upstreamMs: number;
 }

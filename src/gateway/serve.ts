@@ -21,8 +21,6 @@ export interface Serving extends Forwarding {
   readonly handler: SMARTHandler;
   readonly guard: Guard;
   readonly documents: PublicDocuments;
-  /** Whether searches are narrowed by what upstream's CapabilityStatement lists. */
-  readonly looksForParameters: boolean;
 }
 
 /** Serves one FHIR request, from the guard to upstream and back. @throws UpstreamError */
@@ -33,7 +31,6 @@ export async function serve(serving: Serving, scope: RequestScope, incoming: Inc
   // The elements of a Binary are read as FHIR in any case; what it holds comes when they have been judged.
   const judged: HeaderBag = wanted === undefined ? headers : { ...headers, accept: 'application/fhir+json' };
   const body = (): ReturnType<typeof incomingBody> => incomingBody(incoming, guard.settings.maxBodyBytes, bases);
-  if (serving.looksForParameters) await documents.lookForParameters();
   const admission = await guard.admit({ method, url, headers: judged, body });
   if (admission.verdict === 'refused') {
     const { failure } = scope;

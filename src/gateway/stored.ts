@@ -14,13 +14,18 @@ const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{1,256}"$/;
 /**
  * Looks up resources as upstream has them, for the guard: updates, patches and deletes are judged by what is stored. The
  * ETag is remembered, so that what was judged is what is changed.
+ *
+ * @param timeoutMs Milliseconds for all lookups of one request: a batch has up to a thousand, one after the other.
  */
-export function storedLookup(upstream: Upstream, bases: BaseUrls): ResourceLookup {
+export function storedLookup(upstream: Upstream, bases: BaseUrls, timeoutMs: number): ResourceLookup {
   return async (resourceType, id) => {
     const scope = requestScope.getStore();
     if (!scope) throw new Error('a lookup outside of a request');
     try {
-      const resource = await readStored(upstream, bases, scope, resourceType, id);
+      scope.lookupsUntil ??= performance.now() + timeoutMs;
+      const left = Math.floor(scope.lookupsUntil - performance.now());
+      if (left <= 0) throw new UpstreamError('ERR_UPSTREAM_TIMEOUT');
+      const resource = await readStored(upstream, bases, scope, resourceType, id, left);
       // Somebody's, and nobody knows whose: nothing but its name is left to judge it by.
       return scope.gone.has(`${resourceType}/${id}`) ? { resourceType, id } : resource;
     } catch (error) {
@@ -38,10 +43,11 @@ export async function readStored(
   scope: RequestScope,
   resourceType: string,
   id: string,
+  timeoutMs?: number,
 ): Promise<unknown> {
   const request = { method: 'GET', below: `/${resourceType}/${id}`, headers: upstreamHeaders(scope) };
   const started = performance.now();
-  const answer = await upstream.send(request, scope.signal).finally(() => {
+  const answer = await upstream.send(request, scope.signal, timeoutMs).finally(() => {
     scope.upstreamMs += performance.now() - started;
   });
   if (answer.status === 404 || answer.status === 410) {

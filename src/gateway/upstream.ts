@@ -10,6 +10,8 @@ export interface UpstreamRequest {
   readonly below: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** Whether it may do something, though it is a GET, and must not come twice: an operation. Default false. */
+  readonly once?: boolean;
 }
 
 /** An answer of upstream, whole. */
@@ -55,9 +57,13 @@ export class Upstream {
     return `${this.#origin}${this.#path}${below}`;
   }
 
-  /** Asks, and reads the whole answer. @throws UpstreamError */
-  async send(request: UpstreamRequest, signal: AbortSignal): Promise<UpstreamAnswer> {
-    const { maxResponseBytes, timeoutMs } = this.#settings;
+  /** Asks, and reads the whole answer. @param timeoutMs Milliseconds for all of it. @throws UpstreamError */
+  async send(
+    request: UpstreamRequest,
+    signal: AbortSignal,
+    timeoutMs = this.#settings.timeoutMs,
+  ): Promise<UpstreamAnswer> {
+    const { maxResponseBytes } = this.#settings;
     return withDeadline(signal, timeoutMs, async (bounded) => {
       const { status, headers, body } = await this.#open(request, bounded);
       return { status, headers, body: await readWhole(body, headers, maxResponseBytes) };
@@ -74,7 +80,7 @@ export class Upstream {
     try {
       return await this.#attempt(request, own, signal);
     } catch (error) {
-      const again = request.method === 'GET' && !signal.aborted && isBrokenConnection(error);
+      const again = request.method === 'GET' && request.once !== true && !signal.aborted && isBrokenConnection(error);
       if (!again) throw abortedBy(signal) ?? upstreamErrorOf(error);
     }
     try {

@@ -117,6 +117,12 @@ describe('what a gateway forwards', () => {
     expect(upstream.seen[0]?.headers.authorization).to.equal(`Bearer ${alice}`);
   });
 
+  it("the gateway's own headers in place of the client's, in whatever spelling they are worked out", async () => {
+    await open({ forwardAuthorization: true, upstreamHeaders: () => ({ Authorization: 'Basic Z3c6cw==' }) });
+    expect((await send(gateway, '/Observation/o1', { token: alice })).status).to.equal(200);
+    expect(upstream.seen.map(({ headers }) => headers.authorization)).to.deep.equal(['Basic Z3c6cw==']);
+  });
+
   it('headers that are worked out for each request; when that fails, nothing is sent', async () => {
     let calls = 0;
     const upstreamHeaders = async (): Promise<Record<string, string>> => {

@@ -130,6 +130,47 @@ describe('an upstream that answers what it should not', () => {
     }
   });
 
+  it('a write that may be done later, or in part, is no refused one', async () => {
+    const body = { resourceType: 'Observation', status: 'final', subject: { reference: 'Patient/alice' } };
+    for (const status of [202, 203, 206]) {
+      const sent = { path: '/Observation', method: 'POST', body };
+      isFailure(await saying(status, { 'content-type': json }, '', sent), 502, 'ERR_UPSTREAM_MALFORMED');
+    }
+    const entry = [{ request: { method: 'POST', url: 'Observation' }, resource: body }];
+    const batch = { path: '', method: 'POST', body: { resourceType: 'Bundle', type: 'batch', entry } };
+    const result = JSON.stringify({ resourceType: 'Bundle', type: 'batch-response', entry: [] });
+    isFailure(await saying(202, { 'content-type': json }, result, batch), 502, 'ERR_UPSTREAM_MALFORMED');
+  });
+
+  it('tells when to come back by a number or a date, or not at all', async () => {
+    const told = ['5', 'Sun, 22 Nov 2026 12:00:00 GMT'];
+    const others = ['-1', '1e3', 'soon: ask Dr. Bob', '5; x', '<script>', '12345678901'];
+    for (const after of [...told, ...others]) {
+      const { answer } = await saying(429, { 'content-type': json, 'retry-after': after }, '');
+      expect([answer.status, answer.headers['retry-after']], after).to.deep.equal([
+        429,
+        told.includes(after) ? after : undefined,
+      ]);
+    }
+  });
+
+  it('has so much time for all that a batch has to look up', async () => {
+    let asked = 0;
+    const upstream = await fakeUpstream((_request, response) => {
+      asked += 1;
+      setTimeout(() => response.writeHead(404, { 'content-type': json }).end('{}'), 50);
+    });
+    const entry = Array.from({ length: 200 }, (_each, index) => ({
+      request: { method: 'DELETE', url: `Observation/x${index}` },
+    }));
+    const body = { resourceType: 'Bundle', type: 'batch', entry };
+    const started = performance.now();
+    const sent = { path: '', method: 'POST', body, options: { upstreamTimeoutMs: 500 } };
+    isFailure(await through(upstream, sent), 504, 'ERR_UPSTREAM_TIMEOUT');
+    expect(performance.now() - started).to.be.below(4000);
+    expect(asked).to.be.within(1, 11);
+  });
+
   it('a search that is answered with anything but a Bundle is 502', async () => {
     const search = { path: '/Observation' };
     for (const body of [text, JSON.stringify({ resourceType: 'Parameters', text: SECRET }), '{}']) {

@@ -152,6 +152,15 @@ describe('a gateway that is spoken to in bytes', () => {
     expect(reached).to.deep.equal([]);
   });
 
+  it('reads nothing of a client that speaks HTTP/1.0 and sends in chunks', async () => {
+    const form = 'Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked';
+    const token = `Authorization: Bearer ${system}`;
+    const search = `POST /fhir/Observation/_search HTTP/1.0\r\nHost: x\r\n${token}\r\nConnection: keep-alive\r\n${form}\r\n\r\n8\r\ncode=a|b\r\n0\r\n\r\n`;
+    const next = `GET /fhir/Patient/bob HTTP/1.1\r\nHost: x\r\n${token}\r\n\r\n`;
+    expect(await say(gateway.port, search + next, 600)).to.equal('');
+    expect(reached).to.deep.equal([]);
+  });
+
   it('answers requests that come in one piece in their order, each by its own token', async () => {
     const one = (token: string, last: boolean): string =>
       `GET /fhir/Patient/bob HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${last ? 'Connection: close\r\n' : ''}\r\n`;
