@@ -24,8 +24,8 @@ export interface SearchNarrowing {
 const MAX_PATHS = 64;
 
 /**
- * The parameters with which a search of one type finds only what the membership of the identities can open, the exact
- * ones first. None where something else may open resources of the type: a system, an admin, a rule of theirs, a type that
+ * The parameters with which a search of one type finds only what the membership of the identities opens, the exact
+ * ones first: all that such a parameter finds is theirs, if nothing else narrows what they see. None where something else may open resources of the type: a system, an admin, a rule of theirs, a type that
  * belongs to nobody; nor for an identity of another server, whom no reference search of this one knows.
  *
  * @param grants The grants that cover the search of the type.
@@ -44,18 +44,20 @@ export function searchNarrowings(
   );
   if (!alike) return [];
   const plan = memberPlan(policy, resourceType, first, policy.membership.read);
-  const paths = plan ? pathsOf(plan) : [];
   if (resourceType === first.resourceType) {
     const ids = new Set(subjects.map(({ id }) => id));
-    return [{ parameter: '_id', value: [...ids].join(','), exact: paths?.length === 0 }];
+    return [{ parameter: '_id', value: [...ids].join(','), exact: plan === undefined || pathsOf(plan)?.length === 0 }];
   }
+  // Nothing of this type can be theirs: whatever a parameter found would be left out.
+  if (plan === undefined) return [];
+  const paths = pathsOf(plan);
   const value = [...new Set(subjects.map(({ relative }) => relative))].join(',');
   const admitting = new Set(
     isCompartment(first.resourceType) ? compartmentParams(policy.version, first.resourceType, resourceType) : [],
   );
   const found = searchParameterCodes(policy.version, resourceType).flatMap((parameter) => {
     const looked = pathsOfParameter(searchParameter(policy.version, resourceType, parameter), first.resourceType);
-    if (looked.size === 0) return [];
+    if (looked.size === 0 || ![...looked].every((path) => leadsTo(plan, path.split('.')))) return [];
     const exact = paths?.every((path) => looked.has(path)) ?? false;
     return exact || admitting.has(parameter) || (parameter === 'patient' && first.resourceType === 'Patient')
       ? [{ parameter, value, exact }]
@@ -79,6 +81,13 @@ function pathsOf(plan: ReferenceNode): readonly string[] | undefined {
     return node.children.every(([name, child]) => walk(child, `${prefix}${name}.`, [...above, node]));
   };
   return walk(plan, '', []) ? paths : undefined;
+}
+
+/** Whether a plan holds an element: what a parameter finds there belongs to whom it names. */
+function leadsTo(plan: ReferenceNode, [name = '', ...rest]: readonly string[]): boolean {
+  if (rest.length === 0) return plan.references.includes(name);
+  const child = plan.children.find(([property]) => property === name)?.[1];
+  return child !== undefined && leadsTo(child, rest);
 }
 
 /** The elements at which a parameter looks for references to a type, and at all of them. */

@@ -26,7 +26,8 @@ export interface Face {
   readonly close: () => Promise<void>;
 }
 
-export type OpenFace = (world: World, issuer: Issuer) => Promise<Face>;
+/** @param paging As in GuardOptions: with `any`, whatever there is can be asked for on one page. */
+export type OpenFace = (world: World, issuer: Issuer, paging?: GuardOptions['paging']) => Promise<Face>;
 
 /** The types that the older server is told to serve. */
 const SERVED = [
@@ -36,11 +37,11 @@ const SERVED = [
 ];
 
 function guarded(name: string, more: Partial<GuardOptions> = {}): OpenFace {
-  return async (world, issuer) => {
+  return async (world, issuer, paging = 'own') => {
     const open = HOSTS[name];
     if (!open) throw new Error(`${name} is no host`);
     const lookup = (type: string, id: string): unknown => world.clinic.stored(type, id);
-    const options = name === 'the gateway' ? more : { lookup, ...more };
+    const options = { ...more, paging, ...(name !== 'the gateway' && { lookup }) };
     return faceOf(await open(world.clinic, issuer.handler(), options));
   };
 }
@@ -49,12 +50,13 @@ function faceOf({ base, close }: Host): Face {
   return { origin: base.replace(/\/fhir$/, ''), prefix: '/fhir', base: BASE, close };
 }
 
-const gatewayToAsymmetrik: OpenFace = async (world, issuer) => {
+const gatewayToAsymmetrik: OpenFace = async (world, issuer, paging = 'own') => {
   const upstream = await asymmetrikUpstream(world.clinic, SERVED);
   const gateway = createGateway(issuer.handler(), {
     baseUrl: BASE,
     fhirVersion: '4.0.1',
     upstream: upstream.base,
+    paging,
     drainTimeoutMs: 0,
   });
   const { port } = await gateway.listen({ port: 0 });

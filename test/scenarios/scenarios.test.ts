@@ -125,7 +125,7 @@ describe('the same requests through every face', () => {
       const isWorks = name.includes('FHIR Works');
 
       before(async () => {
-        face = await open(world, issuer);
+        face = await open(world, issuer, 'any');
       });
       after(() => face.close());
       afterEach(() => {
