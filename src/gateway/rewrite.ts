@@ -1,4 +1,4 @@
-import { parseExactly, printExactly } from '../http/exact-numbers.js';
+import { carryNumbers, parseExactly, printExactly } from '../http/exact-numbers.js';
 import { parseStrictJson } from '../http/json.js';
 import { parseQuery, printQuery } from '../http/query.js';
 import type { Pairs } from '../http/request.js';
@@ -20,11 +20,12 @@ export function rewriteUrls(value: unknown, mapUrl: MapUrl): unknown {
 function rewritten(value: unknown, mapUrl: MapUrl, place: string): unknown {
   if (Array.isArray(value)) {
     const members = (value as readonly unknown[]).map((member) => rewritten(member, mapUrl, place));
-    return members.some((member, index) => member !== value[index]) ? members : value;
+    return members.some((member, index) => member !== value[index]) ? carryNumbers(value, members) : value;
   }
   if (!isRecord(value)) return value;
   const members = Object.entries(value).map(([name, member]) => [name, renamed(name, member)] as const);
-  return members.some(([name, member]) => member !== value[name]) ? Object.fromEntries(members) : value;
+  const isRenamed = members.some(([name, member]) => member !== value[name]);
+  return isRenamed ? carryNumbers(value, Object.fromEntries(members)) : value;
 
   function renamed(name: string, member: unknown): unknown {
     if (typeof member !== 'string') return rewritten(member, mapUrl, name);

@@ -36,12 +36,16 @@ const NOT_PASSED_ON = new Set([
   'keep-alive',
 ]);
 
+/** What says nothing about what was found: no validator, no Link to the last page, no X-Total-Count. */
+const KEPT_WITH_LISTS =
+  /^(?:access-control-.*|allow|cache-control|content-language|content-security-policy|date|location|content-location|pragma|expires|retry-after|server-timing|strict-transport-security|traceparent|vary|via|warning|x-content-type-options|x-correlation-id|x-frame-options|x-powered-by|x-request-id|x-trace-id)$/;
+
 /** The server's headers that a client gets: all, or without those that tell of what was filtered out. */
 export function passedOn(headers: HeaderBag, keeps: 'all' | 'lists'): Record<string, string | readonly string[]> {
   const passed: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || NOT_PASSED_ON.has(name)) continue;
-    if (keeps === 'lists' && (name === 'etag' || name === 'last-modified')) continue;
+    if (keeps === 'lists' && !KEPT_WITH_LISTS.test(name)) continue;
     passed[name] = typeof value === 'number' ? String(value) : value;
   }
   return passed;

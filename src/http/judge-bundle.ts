@@ -70,14 +70,19 @@ async function judgeEntry(
 ): Promise<Entry> {
   const malformed: Entry = { refused: refusal(400, 'structure') };
   if (!isRecord(entry) || !isRecord(entry['request'])) return malformed;
-  const { method, url, ifMatch, ifNoneExist } = entry['request'];
+  const { method, url, ifMatch, ifNoneExist, ifNoneMatch, ifModifiedSince } = entry['request'];
   const { fullUrl, resource } = entry;
   if (typeof method !== 'string' || typeof url !== 'string' || url.startsWith('/')) return malformed;
   const request = parseFhirRequest({
     method,
     url: `${basePath}/${url}`,
     basePath,
-    headers: { 'if-match': ifMatch as string, 'if-none-exist': ifNoneExist as string },
+    headers: {
+      'if-match': ifMatch as string,
+      'if-none-exist': ifNoneExist as string,
+      'if-none-match': ifNoneMatch as string,
+      'if-modified-since': ifModifiedSince as string,
+    },
     version: asking.settings.version,
   });
   if (isMalformed(request)) return { refused: malformedAnswer(request) };

@@ -6,6 +6,7 @@ import type { AccessRequest } from '../requests.js';
 import type { Asking } from './asking.js';
 import { opensAll } from './asking.js';
 import { hasConditionalReference } from './conditional-reference.js';
+import { carryNumbers } from './exact-numbers.js';
 import type { Judged, Received } from './judge-response.js';
 import { judgeList, judgeOperation, judgeRead, judgeWritten } from './judge-response.js';
 import { narrowingOf } from './narrow-search.js';
@@ -200,7 +201,7 @@ function flawOf({ interaction, resourceType, id }: InteractionRequest, { kind, v
 
 /** FHIR R4, 3.1.0.8 create: an id in the body is ignored. Here it goes no further, so that it is. */
 function withoutId(resource: unknown): unknown {
-  return omit(resource as object, 'id');
+  return carryNumbers(resource, omit(resource as object, 'id'));
 }
 
 /** The resource as it is stored; null if there is none. A lookup that fails fails the request. */

@@ -11,8 +11,8 @@ import { bareOutcome, refusal } from './outcome.js';
 import { notFound, refuse } from './refuse.js';
 import type { FhirRequest, HeaderBag, InteractionRequest, Pairs } from './request.js';
 
-/** The abstract type of all resources: opened by grants for all types alone. */
-const ANY_TYPE = 'Resource';
+/** All types, those that no definition knows included: opened by grants for all types alone. */
+const ANY_TYPE = '*';
 
 /** What the server answered: a status and a resource, if there is one. */
 export interface Received {
@@ -168,6 +168,7 @@ async function filter(
   );
   const { total } = bundle as Json;
   const entries = filtered.bundle['entry'] as readonly unknown[];
+  kept['entry'] = entries.map(plainEntry);
   if (filtered.dropped > 0 && operation.startsWith('search-')) kept['entry'] = linkedEntries(entries);
   // The gate leaves a count alone to those alone who may see all that is counted.
   if (asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0) {
@@ -181,6 +182,22 @@ async function filter(
   const hidden = new Set(isOwn ? ['last'] : PAGE_LINKS);
   const link = ((kept['link'] ?? []) as readonly unknown[]).filter((each) => !hidden.has(relationOf(each)));
   return { ...omit(kept, 'total'), link };
+}
+
+/** An entry without what may speak of other resources: links, outcomes, and the search of a conditional request. */
+function plainEntry(entry: unknown): unknown {
+  const { request, response } = entry as { readonly request?: Json; readonly response?: Json };
+  const { url } = request ?? {};
+  return {
+    ...omit(entry as Json, 'link', 'request', 'response'),
+    ...(request && {
+      request:
+        typeof url === 'string' && url.includes('?')
+          ? omit(request, 'url', 'ifNoneExist')
+          : omit(request, 'ifNoneExist'),
+    }),
+    ...(response && { response: omit(response, 'outcome') }),
+  };
 }
 
 function asksForCount(parameters: Pairs): boolean {

@@ -1,4 +1,5 @@
 import type { FhirVersion } from '../fhir/version.js';
+import type { Interaction } from '../scope/rule.js';
 import { parseQuery } from './query.js';
 import type { Condition, FhirRequest, HeaderBag, Malformed, MalformedCode, Method, Pairs } from './request.js';
 import { isMalformed } from './request.js';
@@ -35,6 +36,12 @@ const OVERRIDES = [
   'x-original-uri',
 ];
 
+/** Headers by which some servers do more than was asked: write a second resource, delete others, act as somebody else. */
+const EXTENSIONS = ['x-provenance', 'x-cascade', 'x-security-context'];
+
+/** RFC 9110, 13.1: conditions that would have to be judged together with what is stored. If-Match is passed on. */
+const PRECONDITIONS = ['if-none-match', 'if-modified-since', 'if-unmodified-since'];
+
 /**
  * Reads a FHIR request. What is judged is what is executed: a URL that another server could read in another way is
  * refused here, and never repaired. Types, ids and operations need no percent-encoding, so a path has none.
@@ -50,6 +57,7 @@ export function parseFhirRequest(raw: RawRequest): FhirRequest | Malformed {
   }
   const method = raw.method as Method;
   if (OVERRIDES.some((name) => headers[name] !== undefined)) return bad('method-override');
+  if (EXTENSIONS.some((name) => headers[name] !== undefined)) return bad('header-malformed');
   if (url.length > MAX_URL) return bad('url-too-long', 414);
   const mark = url.indexOf('?');
   const path = mark === -1 ? url : url.slice(0, mark);
@@ -66,6 +74,9 @@ export function parseFhirRequest(raw: RawRequest): FhirRequest | Malformed {
   if (format === 'repeated') return bad('parameter-repeated');
   const condition = conditionOf(route, parameters, headers['if-none-exist']);
   if (condition && isMalformed(condition)) return condition;
+  // To leave a condition out would do what the client wanted to prevent.
+  const isWrite = route.target.kind === 'interaction' && WRITES.has(route.target.interaction);
+  if (isWrite && PRECONDITIONS.some((name) => headers[name] !== undefined)) return bad('header-malformed');
   const ifMatch = headers['if-match'];
   if (ifMatch !== undefined && !isEntityTags(ifMatch)) return bad('header-malformed');
   const { target } = route;
@@ -73,6 +84,8 @@ export function parseFhirRequest(raw: RawRequest): FhirRequest | Malformed {
   if (target.kind !== 'interaction') return { ...target, ...parts };
   return { ...target, ...parts, ...(condition && { condition }), ...(ifMatch !== undefined && { ifMatch }) };
 }
+
+const WRITES: ReadonlySet<Interaction> = new Set(['create', 'update', 'patch', 'delete']);
 
 /** The segments below the base. The base itself may end in one slash; nothing else may. */
 function segmentsOf(path: string, basePath: string): readonly string[] | Malformed {

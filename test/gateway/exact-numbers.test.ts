@@ -27,16 +27,17 @@ describe('decimals through the gateway', () => {
     path: string,
     answer: (base: string) => string,
     sent: Parameters<typeof send>[2] = {},
+    created = 200,
   ): Promise<{ readonly received: string; readonly answered: string; readonly upstream: string }> => {
     const upstream = await fakeUpstream((request, response) => {
       const isStored = request.method === 'GET' && request.url?.endsWith('/Observation/o1') === true;
-      response.writeHead(200, { 'content-type': 'application/fhir+json' });
+      response.writeHead(request.method === 'POST' ? created : 200, { 'content-type': 'application/fhir+json' });
       response.end(isStored ? observation(upstream.base) : answer(upstream.base));
     });
     const gateway = await openGateway(handler, upstream);
     try {
       const { status, text } = await send(gateway, path, { token, ...sent });
-      expect(status, text).to.equal(200);
+      expect(status, text).to.equal(created);
       const received = upstream.seen.find(({ method }) => method !== 'GET')?.body ?? '';
       return { received, answered: text, upstream: upstream.base };
     } finally {
@@ -55,6 +56,12 @@ describe('decimals through the gateway', () => {
       `{"resourceType":"Bundle","type":"searchset","entry":[{"resource":${observation(base)},"search":{"mode":"match","score":1.0}}]}`;
     const { answered } = await exchange('/Observation', searchset);
     expect(answered).to.include(observation(BASE)).and.to.include('"score":1.0');
+  });
+
+  it('are created as the client has them', async () => {
+    const sent = `{"resourceType":"Observation","id":"x","valueQuantity":{"value":1.50},"subject":{"reference":"Patient/alice"},"extra":1e400}`;
+    const { received } = await exchange('/Observation', observation, { method: 'POST', body: sent }, 201);
+    expect(received).to.equal(sent.replace('"id":"x",', ''));
   });
 
   it('are written as the client has them', async () => {

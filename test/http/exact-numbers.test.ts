@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { parseExactly, printExactly } from '../../src/http/exact-numbers.js';
+import { carryNumbers, parseExactly, printExactly } from '../../src/http/exact-numbers.js';
 import { RUNS } from '../runs.js';
 
 const same = (text: string): void => {
@@ -37,12 +37,17 @@ describe('numbers of resources', () => {
     expect(value.valueQuantity.value).to.equal(70);
     expect(Object.keys(value.valueQuantity)).to.deep.equal(['value', 'unit']);
     expect({ ...value.valueQuantity }).to.deep.equal({ value: 70, unit: 'kg' });
+    // A host's own rule, a log or a recorder writes what JavaScript knows.
+    expect(JSON.stringify(value)).to.equal('{"valueQuantity":{"value":70,"unit":"kg"}}');
   });
 
   it('stay with an object that moves elsewhere, and go with one that is copied', () => {
     const { entry } = parseExactly('{"entry":[{"value":1.0},{"value":2.00}]}') as { entry: object[] };
     expect(printExactly({ total: 1, entry: entry.slice(1) })).to.equal('{"total":1,"entry":[{"value":2.00}]}');
     expect(printExactly({ ...entry[0] })).to.equal('{"value":1}');
+    expect(printExactly(carryNumbers(entry[0], { ...entry[0], id: 'a' }))).to.equal('{"value":1.0,"id":"a"}');
+    expect(printExactly(carryNumbers(entry[0], { value: 3 }))).to.equal('{"value":3}');
+    expect(carryNumbers(null, 1)).to.equal(1);
   });
 
   it('does not turn a text into a number for whoever writes like the mark', () => {
