@@ -20,11 +20,17 @@ export interface Outcome {
 export class Replay {
   readonly #settings: Settings & { readonly baseUrl: string };
   readonly #handler: SMARTHandler;
+  /** The decision that the handler told of last. */
+  #told: Decision | undefined;
 
   /** @param settings With baseUrl and fhirVersion. */
   constructor(settings: Settings & { readonly baseUrl: string }) {
     this.#settings = settings;
-    this.#handler = createHandlerFrom(settings);
+    this.#handler = createHandlerFrom(settings, {
+      onDecision: ({ decision }) => {
+        this.#told = decision;
+      },
+    });
   }
 
   /** What becomes of a request. Never rejects for what it says. */
@@ -47,14 +53,19 @@ export class Replay {
     const { operation, userIdentity = {}, fhirServiceBaseUrl } = question;
     if (isOperationName(operation)) return { decision: await this.#handler.decide(question) };
     try {
-      const filtered = await this.#handler.filterBundle({
+      this.#told = undefined;
+      const filtering = this.#handler.filterBundle({
         operation,
         userIdentity,
         bundle,
         ...(fhirServiceBaseUrl !== undefined && { fhirServiceBaseUrl }),
       });
+      // A Bundle is judged in one turn, so that what was told meanwhile is about it. Whether anything may be found at all is
+      // told, not returned.
+      const told = this.#told as Decision | undefined;
+      const filtered = await filtering;
       const kept = new Set(entriesOf(filtered.bundle));
-      const decision = await this.#handler.decide({ ...question, resource: undefined });
+      const decision = told ?? (await this.#handler.decide({ ...question, resource: undefined }));
       return { decision, entries: entriesOf(bundle).map((entry) => kept.has(entry)) };
     } catch (error) {
       if (error instanceof DeniedError) return { decision: error.decision };
