@@ -156,7 +156,9 @@ function describe(tally: Tally, limit: number, io: CommandIo): void {
   if (tally.changes.length > limit) lines.push(`… and ${tally.changes.length - limit} more; --limit shows them`);
   for (const { line, problem } of tally.unreadable) lines.push(`line ${line}  cannot be read: ${problem}`);
   if (lines.length > 0) lines.push('');
-  lines.push(`${tally.requests} requests, ${tally.count('same') + tally.count('reason')} decided alike`);
+  lines.push(
+    `${tally.requests} request${tally.requests === 1 ? '' : 's'}, ${tally.count('same') + tally.count('reason')} decided alike`,
+  );
   for (const kind of ['opened', 'closed', 'entries', 'query', 'reason'] as const) {
     if (tally.count(kind) > 0) lines.push(`  ${tally.count(kind)} ${kind}: ${TITLES[kind]}`);
   }

@@ -78,7 +78,7 @@ describe('smart-fhir-authz compare', () => {
         '  old: allow referenced by patient/*.rs for Patient/p1 at subject',
         '  new: deny token-invalid (ERR_TOKEN_AUDIENCE)',
         '',
-        '1 requests, 0 decided alike',
+        '1 request, 0 decided alike',
         '  1 closed: allowed before, refused now',
         '',
       ].join('\n'),
