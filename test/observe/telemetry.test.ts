@@ -66,7 +66,7 @@ describe('OpenTelemetry', () => {
     issuer = await Issuer.open();
     upstream = await fakeUpstream((request, response) => {
       response.setHeader('content-type', 'application/fhir+json');
-      const isSearch = request.url?.includes('?') ?? false;
+      const isSearch = !/\/Patient\/./.test(request.url ?? '');
       const entry = ['alice', 'bob'].map((id) => ({ resource: { resourceType: 'Patient', id } }));
       const bundle = { resourceType: 'Bundle', type: 'searchset', entry };
       response.end(JSON.stringify(isSearch ? bundle : { resourceType: 'Patient', id: 'alice' }));
