@@ -1,5 +1,14 @@
 export { SMARTHandler } from './handler.js';
-export type { AccessRequest, AuthenticateRequest, FilterBundleRequest, SearchAuthorization } from './requests.js';
+export type {
+  AccessRequest,
+  AuthenticateRequest,
+  ExportAuthorization,
+  ExportRequest,
+  FilterBundleRequest,
+  SearchAuthorization,
+  WholeTypeRequest,
+} from './requests.js';
+export type { SearchNarrowing } from './access/search-narrowing.js';
 export type { IntrospectionOptions, SMARTConfig } from './config.js';
 export type { MembershipOptions, ResourceLookup, SMARTHandlerOptions, Tenant, TenantRequest } from './options.js';
 export type { DecisionEvent } from './decision-event.js';
@@ -30,6 +39,7 @@ export { FHIR_VERSIONS } from './fhir/version.js';
 export { DeniedError } from './denied-error.js';
 export { ConfigError, UnauthorizedError } from './errors.js';
 export type { AnswerStore } from './token/answer-store.js';
+export type { IntrospectionVerifierOptions } from './token/options.js';
 export type { TokenEvent, TokenEventListener } from './token/event.js';
 export type { IntrospectionSettings, JwksOptions, ProofCacheOptions, TokenSettings } from './token/settings.js';
 export type { TokenErrorCode } from './token/error.js';

@@ -132,4 +132,17 @@ export type {
 } from './guard.js';
 export type { NarrowSearchOptions } from './narrow-search.js';
 export type { Paging } from './paging.js';
-export type { FhirRequest, HeaderBag, Pairs } from './request.js';
+export type { GuardSettings } from './asking.js';
+export type {
+  BulkDataRequest,
+  BundleRequest,
+  CompartmentTarget,
+  Condition,
+  FhirRequest,
+  HeaderBag,
+  InteractionRequest,
+  Method,
+  OperationRequest,
+  Pairs,
+  PublicRequest,
+} from './request.js';

@@ -24,11 +24,12 @@ export interface RequestSpan {
   readonly headers: Readonly<Record<string, string>>;
   /** Runs what belongs to the span. */
   run<T>(inside: () => T): T;
+  /** Ends the span with what became of the request. */
   end(event: GatewayEvent): void;
 }
 
 /** Makes spans. */
 export interface Tracing {
-  /** @param headers Those of the request, for the trace that it continues. */
+  /** Starts the span of a request. @param headers Those of the request, for the trace that it continues. */
   start(method: string, headers: Readonly<Record<string, unknown>>): RequestSpan;
 }

@@ -82,7 +82,10 @@ export function recordRequests(handler: SMARTHandler, options: RecorderOptions):
 }
 
 /** Appends lines to a file that only its owner may read. */
-export function appendLines(path: string): RecorderOptions['write'] & { readonly close: () => void } {
+export function appendLines(path: string): RecorderOptions['write'] & {
+  /** Closes the file. */
+  readonly close: () => void;
+} {
   const file = openSync(path, 'a', 0o600);
   return Object.assign(
     (line: string) => {
