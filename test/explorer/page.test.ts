@@ -278,6 +278,8 @@ describe('the page of the explorer, in Chromium', function () {
       expect(await page.locator('#result img, #result script, #result svg').count()).to.equal(0);
       expect(await page.evaluate('({}).polluted')).to.equal(undefined);
       if (text === 'null') expect(await page.inputValue('#scopes')).to.include('patient/*.rs');
+      expect(faults).to.deep.equal([]);
+      await context.close();
     }
     await open('light', '#%%%');
     expect(await textOf('.verdict')).to.equal('✓ Allowed');
