@@ -112,7 +112,8 @@ function requestOf(
   });
   const below = `${path === '/' ? '' : path}${query === '' ? '' : `?${query}`}`;
   const once = request.kind === 'operation';
-  const sent = { method: execute.method, below, headers, body: content?.text, once };
+  const reads = request.kind === 'interaction' && request.interaction.startsWith('search-');
+  const sent = { method: execute.method, below, headers, body: content?.text, once, reads };
   return { request: sent, failed: content?.failed ?? [] };
 }
 

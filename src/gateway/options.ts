@@ -174,7 +174,12 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
     // Last, since it is what would have to be closed.
     dispatcher:
       options.dispatcher ??
-      new Pool(new URL(upstream).origin, { connections, connectTimeout: connectTimeoutMs, maxHeaderSize: 32 * KIB }),
+      new Pool(new URL(upstream).origin, {
+        connections,
+        connectTimeout: connectTimeoutMs,
+        maxHeaderSize: 32 * KIB,
+        keepAliveTimeoutThreshold: LEFT_EARLY_MS,
+      }),
   };
 }
 
@@ -186,6 +191,9 @@ function checkMembers(key: string, value: unknown, names: readonly string[]): vo
     if (!names.includes(name)) throw new ConfigError(`${key}.${name}`, 'is no option');
   }
 }
+
+/** So long before upstream would close an idle connection, no request is sent on it any more. In milliseconds. */
+const LEFT_EARLY_MS = 2000;
 
 function baseUrl(key: string, value: unknown): string {
   const base = typeof value === 'string' ? normalizeBaseUrl(value) : undefined;

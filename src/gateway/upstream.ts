@@ -10,6 +10,8 @@ export interface UpstreamRequest {
   readonly below: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
+  /** Whether it changes nothing, though it is a POST: a search. Default false. */
+  readonly reads?: boolean;
   /** Whether it may do something, though it is a GET, and must not come twice: an operation. Default false. */
   readonly once?: boolean;
 }
@@ -80,7 +82,8 @@ export class Upstream {
     try {
       return await this.#attempt(request, own, signal);
     } catch (error) {
-      const again = request.method === 'GET' && request.once !== true && !signal.aborted && isBrokenConnection(error);
+      const reads = request.reads === true || (request.method === 'GET' && request.once !== true);
+      const again = reads && !signal.aborted && isBrokenConnection(error);
       if (!again) throw abortedBy(signal) ?? upstreamErrorOf(error);
     }
     try {

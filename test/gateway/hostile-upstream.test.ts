@@ -326,6 +326,12 @@ describe('an upstream that answers what it should not', () => {
     expect((await through(await upstream())).answer.status).to.equal(200);
     expect(connections).to.equal(2);
     connections = 0;
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const search = { method: 'POST', path: '/Patient/_search', headers: form, body: 'active=true' };
+    // It is answered, if with what is no Bundle.
+    expect((await through(await upstream(), search)).failure).to.equal('ERR_UPSTREAM_MALFORMED');
+    expect(connections).to.equal(2);
+    connections = 0;
     const body = { resourceType: 'Observation', status: 'final', subject: { reference: 'Patient/alice' } };
     const { answer } = await through(await upstream(), { method: 'POST', path: '/Observation', body });
     expect([answer.status, connections]).to.deep.equal([502, 1]);
