@@ -105,7 +105,8 @@ export class SMARTHandler implements Authorization {
    */
   verifyAccessToken(request: VerifyAccessTokenRequest): Promise<UserIdentity> {
     return this.#guarded(async () => {
-      const found = await this.#verified('verifyAccessToken', request, request);
+      const verified = this.#verified('verifyAccessToken', request, request);
+      const found = verified instanceof Promise ? await verified : verified;
       if ('decision' in found) return this.#refuse('verifyAccessToken', request, found);
       const { decision, identity } = identifyForRequest(found, request);
       this.#enforce('verifyAccessToken', request, decision);
@@ -123,7 +124,8 @@ export class SMARTHandler implements Authorization {
   authenticate(request: AuthenticateRequest): Promise<UserIdentity> {
     return this.#guarded(async () => {
       const about = { operation: 'authenticate' };
-      const found = await this.#verified('authenticate', about, request);
+      const verified = this.#verified('authenticate', about, request);
+      const found = verified instanceof Promise ? await verified : verified;
       if ('decision' in found) return this.#refuse('authenticate', about, found);
       const { decision, identity } = identifyForAll(found);
       this.#enforce('authenticate', about, decision);
@@ -524,12 +526,19 @@ export class SMARTHandler implements Authorization {
   }
 
   /** A token that does not verify is a decision, too; its own error goes on to the host. */
-  async #verified(method: string, about: Described, request: AuthenticateRequest): ReturnType<Callers['verified']> {
-    try {
-      return await this.#callers.verified(request, request.accessToken);
-    } catch (error) {
+  #verified(method: string, about: Described, request: AuthenticateRequest): ReturnType<Callers['verified']> {
+    const reported = (error: unknown): Error => {
       if (!(error instanceof ConfigError)) this.#report(method, about, deniedByToken(error));
-      throw error;
+      return error as Error;
+    };
+    try {
+      const found = this.#callers.verified(request, request.accessToken);
+      if (!(found instanceof Promise)) return found;
+      return found.catch((error: unknown) => {
+        throw reported(error);
+      });
+    } catch (error) {
+      throw reported(error);
     }
   }
 

@@ -47,28 +47,25 @@ export class JwtProver {
     this.#proofs = cacheSize === 0 ? undefined : new LRUCache({ max: cacheSize, maxSize: cacheChars });
   }
 
-  /** At once if a proof is kept and nothing has to be asked of anybody. Rejects with a TokenError. */
-  prove(token: string): ProvedJwt | Promise<ProvedJwt> {
+  /** The proof that is kept of a token, if it holds and nobody has to be asked. */
+  recall(token: string): ProvedJwt | undefined {
+    const kept = this.#proofs?.get(fingerprint(token));
+    const { keys, now } = this.#options;
+    return kept !== undefined && keys.isFresh(now()) && this.#stillHolds(kept) ? kept.jwt : undefined;
+  }
+
+  /** Rejects with a TokenError. */
+  async prove(token: string): Promise<ProvedJwt> {
     const proofs = this.#proofs;
     if (proofs === undefined) {
-      return this.#proveAnew(token).then(({ jwt }) => jwt);
+      return (await this.#proveAnew(token)).jwt;
     }
     const id = fingerprint(token);
     const kept = proofs.get(id);
-    if (kept !== undefined && this.#options.keys.isFresh(this.#options.now()) && this.#stillHolds(kept)) {
-      return kept.jwt;
-    }
-    return this.#proveAndKeep(token, id, kept, proofs);
-  }
-
-  async #proveAndKeep(
-    token: string,
-    id: string,
-    kept: Proof | undefined,
-    proofs: LRUCache<string, Proof>,
-  ): Promise<ProvedJwt> {
     if (kept !== undefined) {
-      await this.#options.keys.renew();
+      if (!this.#options.keys.isFresh(this.#options.now())) {
+        await this.#options.keys.renew();
+      }
       if (this.#stillHolds(kept)) {
         return kept.jwt;
       }

@@ -30,6 +30,12 @@ export interface VerifiedToken {
 export interface TokenVerifier {
   /** Proves an access token. Rejects with a {@link TokenError} and with nothing else, whatever it is given. */
   verify(token: unknown): Promise<VerifiedToken>;
+
+  /**
+   * What {@link verify} would give, if it need not wait for anything: the token was proved before, the proof holds still, and
+   * the keys are fresh. `undefined` otherwise, for good and bad tokens alike. Never throws.
+   */
+  recall(token: unknown): VerifiedToken | undefined;
 }
 
 /**
@@ -85,8 +91,7 @@ class Verifier implements TokenVerifier {
         return await this.#introspect(bearer, this.#introspector);
       }
       if (this.#prover !== undefined) {
-        const proved = this.#prover.prove(bearer);
-        return proved instanceof Promise ? await proved : proved;
+        return await this.#prover.prove(bearer);
       }
       throw new TypeError('a verifier needs a way to prove tokens');
     } catch (error) {
@@ -95,6 +100,18 @@ class Verifier implements TokenVerifier {
       }
       this.#report(error);
       throw new TokenError('ERR_TOKEN_INTERNAL');
+    }
+  }
+
+  recall(token: unknown): VerifiedToken | undefined {
+    // An introspection server wants to be asked, or has an answer that is kept elsewhere.
+    if (this.#introspector !== undefined || typeof token !== 'string' || token.length > this.#options.maxTokenLength) {
+      return undefined;
+    }
+    try {
+      return this.#prover?.recall(token);
+    } catch {
+      return undefined;
     }
   }
 

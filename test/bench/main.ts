@@ -15,8 +15,8 @@ import { startupRows } from './startup.js';
 import { tableOf } from './table.js';
 import { tokenRows } from './tokens.js';
 
-const FULL: Effort = { rounds: 31, entries: 8_000 };
-const QUICK: Effort = { rounds: 9, entries: 2_000 };
+const FULL: Effort = { rounds: 25, entries: 4_000, sizes: [100, 1_000, 10_000] };
+const QUICK: Effort = { rounds: 9, entries: 2_000, sizes: [100, 1_000] };
 
 const GROUPS: Readonly<Record<string, (effort: Effort) => Promise<Result[]> | Result[]>> = {
   filter: (effort) => filterRows(effort),

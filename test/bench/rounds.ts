@@ -45,6 +45,8 @@ export interface Effort {
   readonly rounds: number;
   /** Entries of Bundles that a round parses and judges, at least. */
   readonly entries: number;
+  /** Entries of the Bundles that are filtered. */
+  readonly sizes: readonly number[];
 }
 
 /** A side that does one operation after the other, on arguments that are made before the clock starts. */
@@ -87,7 +89,7 @@ export function inFlight<T>(
 }
 
 /** Runs the sides in alternating rounds. Who goes first changes from round to round. */
-export async function compare(sides: readonly Side[], rounds: number, warmups = 3): Promise<Comparison> {
+export async function compare(sides: readonly Side[], rounds: number, warmups = 12): Promise<Comparison> {
   const times: number[][] = sides.map(() => []);
   for (let round = -warmups; round < rounds; round += 1) {
     const order = [...sides.keys()];
