@@ -57,6 +57,7 @@ export interface GatewaySection {
   readonly upstreamHeaders?: Readonly<Record<string, string>>;
   readonly forwardAuthorization?: boolean;
   readonly bindsVersion?: boolean;
+  readonly bindsAbsence?: boolean;
   readonly basePath?: string;
   readonly realm?: string;
   readonly hideForbidden?: boolean;
@@ -71,6 +72,7 @@ export interface GatewaySection {
   readonly headersTimeoutMs?: number;
   readonly requestTimeoutMs?: number;
   readonly keepAliveTimeoutMs?: number;
+  readonly sendTimeoutMs?: number;
   readonly drainTimeoutMs?: number;
   readonly healthPath?: string | false;
   readonly smartConfiguration?: Readonly<Record<string, unknown>>;

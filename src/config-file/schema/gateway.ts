@@ -47,6 +47,7 @@ export function gatewaySection({ text, url, list }: Texts) {
       .optional(),
     forwardAuthorization: flag('Hand the client’s Authorization header on to upstream. Default false.'),
     bindsVersion: flag('Bind a write to the version by which it was judged. Default true.'),
+    bindsAbsence: flag('Bind a PUT to a place that was empty to its being empty. Default true.'),
     basePath: text
       .refine(
         (path) => /^(?:\/[A-Za-z0-9\-_~]+(?:\.[A-Za-z0-9\-_~]+)*)+$/.test(path),
@@ -71,6 +72,11 @@ export function gatewaySection({ text, url, list }: Texts) {
     headersTimeoutMs: bounded(10, 300_000, 'Milliseconds a client may take to send its headers. Default 10000.'),
     requestTimeoutMs: bounded(10, 300_000, 'Milliseconds a client may take to send a whole request. Default 30000.'),
     keepAliveTimeoutMs: bounded(10, 300_000, 'Milliseconds that an idle connection is kept. Default 5000.'),
+    sendTimeoutMs: bounded(
+      10,
+      600_000,
+      'Milliseconds a client may take to read an answer, or to read on. Default 60000.',
+    ),
     drainTimeoutMs: bounded(
       0,
       600_000,
