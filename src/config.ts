@@ -88,6 +88,10 @@ function checkScopeRule(rule: unknown): void {
       throw new ConfigError(`scopeRule.${level}`, 'is no level of scopes');
     if (access === undefined) continue;
     if (!isRecord(access)) throw new ConfigError(`scopeRule.${level}`, 'must have the lists read and write');
+    for (const word of Object.keys(access)) {
+      if (word !== 'read' && word !== 'write')
+        throw new ConfigError(`scopeRule.${level}.${word}`, 'is neither read nor write');
+    }
     for (const word of ['read', 'write'] as const) checkInteractions(access[word], `scopeRule.${level}.${word}`);
   }
 }

@@ -415,6 +415,7 @@ describe('handler: construction', () => {
     ['scopeRule', () => build({ ...CONFIG, scopeRule: undefined })],
     ['scopeRule.users', () => build({ ...CONFIG, scopeRule: { users: { read: [], write: [] } } })],
     ['scopeRule.user', () => build({ ...CONFIG, scopeRule: { user: 'read' } })],
+    ['scopeRule.user.reed', () => build({ ...CONFIG, scopeRule: { user: { reed: ['read'] } } })],
     ['scopeRule.user.read', () => build({ ...CONFIG, scopeRule: { user: { read: 'read' } } })],
     [
       'scopeRule.user.write[1]',

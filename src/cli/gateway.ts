@@ -52,14 +52,20 @@ Examples:
     const { listen = {}, redis, log, ...options } = section;
     const observers = await observe(log, io);
     const jobs = redis && (await openRedis(redis));
-    const handler = createHandlerFrom(settings, { onDecision: (event) => { each(observers, 'onDecision', event); } });
+    const handler = createHandlerFrom(settings, {
+      onDecision: (event) => {
+        each(observers, 'onDecision', event);
+      },
+    });
     const running = createGateway(handler, {
       ...options,
       ...bulkDataOf(options, jobs?.store),
       baseUrl,
       fhirVersion,
       ...(smart.jwksEndpoint !== undefined && { jwksEndpoint: smart.jwksEndpoint }),
-      onRequest: (event) => { each(observers, 'onRequest', event); },
+      onRequest: (event) => {
+        each(observers, 'onRequest', event);
+      },
       ...tracingOf(observers),
     });
     const told = toldToEnd();

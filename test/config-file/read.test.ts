@@ -303,8 +303,6 @@ describe('the schema and the checks of the handler', () => {
         // An empty header has no use, and no type has an empty name.
         if (value === '' && path.includes('jwksHeaders')) return;
         if (String(path[1]).endsWith('AccessTypes') && ['""', '[""]'].includes(JSON.stringify(value))) return;
-        // The handler overlooks other words than read and write in a rule; a file must not misspell them.
-        if (path[1] === 'scopeRule' && path.length === 3 && value?.constructor === Object) return;
         const schema = problemsIn(file).length === 0;
         if (schema) accepted += 1;
         expect(schema, `${path.join('.')} = ${JSON.stringify(value)}`).to.equal(handlerAccepts(file));
@@ -340,12 +338,13 @@ describe('the schema and the checks of the handler', () => {
     fc.assert(
       fc.property(fc.constantFrom(...paths), strange, (path, value) => {
         const file = changed(largest(), path, value) as ReturnType<typeof largest>;
+        // Two limits of the gateway are bound to one another.
+        if (path.at(-1) === 'headersTimeoutMs') file.gateway.requestTimeoutMs = 300_000;
         const schema = problemsIn(file).length === 0;
         // The file is stricter: credentials in a URL, texts that are empty, null for what is absent, lists for objects.
         if (Array.isArray(value) && path.at(-1) === 'upstreamHeaders') return;
         if (['', '[""]', 'null'].includes(typeof value === 'string' ? value : JSON.stringify(value))) return;
         if (typeof value === 'string' && value.includes('u:p@')) return;
-        if (path.at(-1) === 'headersTimeoutMs') file.gateway.requestTimeoutMs = 300_000;
         expect(schema, `${path.join('.')} = ${JSON.stringify(value)}`).to.equal(gatewayAccepts(file));
       }),
       { numRuns: 600 },
