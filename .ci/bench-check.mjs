@@ -13,7 +13,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const GROUPS = ['filter', 'transaction', 'tokens', 'hostile', 'startup'];
-const UNSTABLE = /^token-16$|-10000$/;
+/** On the wall, or so near to the limit that the machine decides on which side. */
+const UNSTABLE = /^token-16$|^token-again|^filter-.*-100$/;
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 function measure(groups) {

@@ -148,7 +148,7 @@ export async function tokenRows({ rounds }: Effort): Promise<Result[]> {
 
     const kept = ours();
     // The first rounds are for the compiler.
-    await compare([again(kept), again(others.fastJwtCached)], 20);
+    await compare([again(kept), again(others.fastJwtCached), distinct(ours()), distinct(others.joseBare)], 20);
     const repeated = await compare([again(kept), sequence(() => 0, openssl, 60)], rounds);
     const beside = await compare([again(others.fastJwtCached), again(kept)], rounds);
     const single = await compare([distinct(ours()), distinct(others.joseBare)], rounds);
