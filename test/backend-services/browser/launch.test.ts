@@ -187,7 +187,10 @@ describe('a browser app made with fhirclient, in Chromium', function () {
   async function authorizationUrl(): Promise<URL> {
     const going = page.waitForRequest((request) => request.url().startsWith(as.server.endpoints.authorization));
     await page.goto(launchUrl({}));
-    return new URL((await going).url());
+    const url = new URL((await going).url());
+    // Where the app is led: a page that is still on its way would break off the next one.
+    await page.locator('select').first().waitFor();
+    return url;
   }
 
   /** Signs in, and catches the answer before the app sees it. */
