@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -45,20 +46,12 @@ export function packTarball(): Promise<Tarball> {
 async function pack(): Promise<Tarball> {
   const cache = join(root, '.cache', 'package');
   const kept = join(cache, digestOfInputs());
-  if (!existsSync(kept)) {
-    const fresh = `${kept}.${process.pid}`;
-    rmSync(cache, { recursive: true, force: true });
-    mkdirSync(join(fresh, 'unpacked'), { recursive: true });
-    await run(process.execPath, [join(root, '.ci', 'build.mjs')], { cwd: root }).catch(failedBuild);
-    // The build has run; npm would run it again as prepack.
-    const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', fresh], {
-      cwd: root,
-      maxBuffer: 64 * 1024 * 1024,
-    });
-    const { filename } = firstOf(JSON.parse(stdout));
-    renameSync(join(fresh, filename.replace(/^@/, '').replace('/', '-')), join(fresh, 'package.tgz'));
-    await run('tar', ['-xzf', join(fresh, 'package.tgz'), '-C', join(fresh, 'unpacked'), '--strip-components=1']);
-    renameSync(fresh, kept);
+  // Test files run in several processes: one of them packs, the others wait for it.
+  while (!existsSync(kept)) {
+    const release = take(`${cache}.lock`);
+    if (!release) await setTimeout(200);
+    else if (existsSync(kept)) release();
+    else await packInto(cache, kept).finally(release);
   }
   const unpacked = join(kept, 'unpacked');
   return {
@@ -67,6 +60,40 @@ async function pack(): Promise<Tarball> {
     paths: filesBelow(unpacked),
     manifest: JSON.parse(readFileSync(join(unpacked, 'package.json'), 'utf8')) as Manifest,
   };
+}
+
+/** Packing takes a minute on a busy machine; a lock that is older was left by a run that was broken off. In milliseconds. */
+const STALE_LOCK = 300_000;
+
+/** Takes a lock, a directory that only one can make. Undefined while somebody else has it. */
+function take(lock: string): (() => void) | undefined {
+  try {
+    mkdirSync(join(lock, '..'), { recursive: true });
+    mkdirSync(lock);
+  } catch {
+    const since = statSync(lock, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - since > STALE_LOCK) rmSync(lock, { recursive: true, force: true });
+    return undefined;
+  }
+  return () => {
+    rmSync(lock, { recursive: true, force: true });
+  };
+}
+
+async function packInto(cache: string, kept: string): Promise<void> {
+  const fresh = `${kept}.${process.pid}`;
+  rmSync(cache, { recursive: true, force: true });
+  mkdirSync(join(fresh, 'unpacked'), { recursive: true });
+  await run(process.execPath, [join(root, '.ci', 'build.mjs')], { cwd: root }).catch(failedBuild);
+  // The build has run; npm would run it again as prepack.
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', fresh], {
+    cwd: root,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const { filename } = firstOf(JSON.parse(stdout));
+  renameSync(join(fresh, filename.replace(/^@/, '').replace('/', '-')), join(fresh, 'package.tgz'));
+  await run('tar', ['-xzf', join(fresh, 'package.tgz'), '-C', join(fresh, 'unpacked'), '--strip-components=1']);
+  renameSync(fresh, kept);
 }
 
 function failedBuild(error: unknown): never {
