@@ -168,17 +168,17 @@ async function filter(
   );
   const { total } = bundle as Json;
   const entries = filtered.bundle['entry'] as readonly unknown[];
-  kept['entry'] = entries.map(plainEntry);
-  if (filtered.dropped > 0 && operation.startsWith('search-')) kept['entry'] = linkedEntries(entries);
+  const plain = entries.map(plainEntry);
+  kept['entry'] = filtered.dropped > 0 && operation.startsWith('search-') ? linkedEntries(plain) : plain;
   // The gate leaves a count alone to those alone who may see all that is counted.
   if (asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0) {
     return { ...kept, ...(total !== undefined && { total }) };
   }
-  const isPart = isPaged(bundle as Json) || (typeof total === 'number' && total > matchesIn((bundle as Json)['entry']));
+  const found = matchesIn((bundle as Json)['entry']);
+  const isPart = isPaged(bundle as Json) || (typeof total === 'number' && total > found);
   if (!isPart || (await opensAll(asking, operation, request.resourceType))) return kept;
   // Where matches were dropped, there is more than the caller's own, whatever the server was asked for.
-  const isOwn =
-    asking.settings.paging === 'any' || (pages && matchesIn((bundle as Json)['entry']) === matchesIn(entries));
+  const isOwn = asking.settings.paging === 'any' || (pages && found === matchesIn(entries));
   const hidden = new Set(isOwn ? ['last'] : PAGE_LINKS);
   const link = ((kept['link'] ?? []) as readonly unknown[]).filter((each) => !hidden.has(relationOf(each)));
   return { ...omit(kept, 'total'), link };

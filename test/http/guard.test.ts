@@ -134,6 +134,21 @@ describe('a guard', () => {
     expect(bodyOf(judged)['entry']).to.deep.equal([entry[0], entry[2]]);
   });
 
+  it('of an entry it keeps what is about its resource, whether others were dropped or not', async () => {
+    const beside = {
+      link: [{ relation: 'alternate', url: 'https://x?identifier=SECRET' }],
+      response: { status: '200', outcome: { resourceType: 'OperationOutcome', text: 'SECRET' } },
+      request: { method: 'PUT', url: 'Patient?identifier=SECRET', ifNoneExist: 'identifier=SECRET' },
+    };
+    const own = { resource: observation('1', 'alice'), ...beside };
+    for (const entry of [[own], [own, { resource: observation('2', 'bob'), ...beside }]]) {
+      const judged = await answer('/Observation', alice, { resourceType: 'Bundle', type: 'searchset', entry });
+      expect(bodyOf(judged)['entry']).to.deep.equal([
+        { resource: own.resource, response: { status: '200' }, request: { method: 'PUT' } },
+      ]);
+    }
+  });
+
   it('a count stays for whom may see all that is counted, and is not asked for others', async () => {
     const bundle = { resourceType: 'Bundle', type: 'searchset', total: 40 };
     expect(bodyOf(await answer('/Observation?_summary=count', system, bundle))).to.include({ total: 40 });
