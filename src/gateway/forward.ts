@@ -11,7 +11,7 @@ import { boundBundle, boundRequest, withFailed } from './bind-version.js';
 import { publicLines } from './lines.js';
 import { notModifiedSince } from './not-modified.js';
 import { withoutForeignLinks } from './foreign-links.js';
-import { readAnswer } from './read-answer.js';
+import { bodyOf, readAnswer } from './read-answer.js';
 import { passedHeaders } from './response-headers.js';
 import { rewriteBody, rewriteParameters } from './rewrite.js';
 import type { RequestScope } from './scope.js';
@@ -49,15 +49,14 @@ export async function forward(
   const answer = await upstream.send(request, scope.signal).finally(() => {
     scope.upstreamMs += performance.now() - started;
   });
-  const read = readAnswer(answer, bases);
-  const whole = failed.length === 0 ? read.resource : withFailed(read.resource, failed);
+  const answered = readAnswer(answer, bases);
+  const whole = failed.length === 0 ? answered : withFailed(answered, failed);
   const resource = isReading(admitted.request) ? whole : withoutForeignLinks(whole, bases);
-  const body = resource === read.resource ? read.body : printExactly(resource);
   if (!fits(admitted.request, answer, resource)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const isOurFault = answer.status === 407 || (answer.status === 401 && scope.authorization === undefined);
   if (isOurFault) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
   const headers = passedHeaders(answer.headers, upstream.urlOf(request.below), bases);
-  const judged = await admitted.judgeResponse({ status: answer.status, headers, body });
+  const judged = await admitted.judgeResponse({ status: answer.status, headers, body: bodyOf(resource) });
   return forNobodyElse(notModifiedSince(admitted.request, asked, judged));
 }
 

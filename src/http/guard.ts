@@ -90,7 +90,8 @@ export interface GuardRequest {
 export interface ServerResponse {
   readonly status: number;
   readonly headers: HeaderBag;
-  readonly body: Uint8Array | string | undefined;
+  /** Its bytes, or what a host has made of them with the strictness of the guard (parseStrictJson, parseExactly). */
+  readonly body: Uint8Array | string | { readonly json: unknown } | undefined;
 }
 
 /** A request that may be executed, exactly as it stands here. */
@@ -423,6 +424,8 @@ async function answerTo(
   respond: (received: Received) => Promise<Judged>,
 ): Promise<FinalAnswer> {
   const { status, headers, body } = response;
+  if (typeof body === 'object' && 'json' in body)
+    return withServerHeaders(await respond({ status, resource: body.json, headers }), headers, asked);
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   if (bytes === undefined || bytes.length === 0)
     return withServerHeaders(await respond({ status, resource: undefined, headers }), headers, asked);

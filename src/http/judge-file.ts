@@ -1,5 +1,6 @@
 import type { Asking } from './asking.js';
 import { final } from './final-answer.js';
+import { printExactly } from './exact-numbers.js';
 import type { Admitted, FinalAnswer, ServerResponse, StreamedAnswer, StreamedResponse } from './guard.js';
 import type { PassedExport } from './judge-export.js';
 import { UnjudgedFileError, judgedLines } from './judge-lines.js';
@@ -22,7 +23,8 @@ export function judgeFile(
     return judgeOther({ status: status < 400 ? 500 : status, headers: {}, body: undefined });
   };
   const judgeResponse = async ({ status, headers, body }: ServerResponse): Promise<FinalAnswer> => {
-    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    const text = typeof body === 'object' && 'json' in body ? printExactly(body.json) : body;
+    const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     const chunks = (async function* () {
       if (bytes) yield bytes;
     })();
