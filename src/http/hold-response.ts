@@ -26,13 +26,7 @@ export function holdResponse(response: NodeResponse, judge: Admitted['judgeRespo
     else chunks.push(bytes);
   };
 
-  response.writeHead = (status: number, ...rest: unknown[]) => {
-    response.statusCode = status;
-    const headers = rest.find((each) => typeof each === 'object' && each !== null);
-    for (const [name, value] of headerPairs(headers)) response.setHeader(name, value);
-    return response;
-  };
-  response.flushHeaders = () => undefined;
+  holdHead(response);
   response.write = (chunk: unknown, ...rest: unknown[]) => {
     take(chunk, rest[0]);
     callbackIn(rest)?.();
@@ -53,6 +47,17 @@ export function holdResponse(response: NodeResponse, judge: Admitted['judgeRespo
     );
     return response;
   }) as NodeResponse['end'];
+}
+
+/** Lets status and headers wait on a response until something is sent. */
+export function holdHead(response: NodeResponse): void {
+  response.writeHead = (status: number, ...rest: unknown[]) => {
+    response.statusCode = status;
+    const headers = rest.find((each) => typeof each === 'object' && each !== null);
+    for (const [name, value] of headerPairs(headers)) response.setHeader(name, value);
+    return response;
+  };
+  response.flushHeaders = () => undefined;
 }
 
 /** Sends an answer in place of everything that was set on a response. */
@@ -89,7 +94,7 @@ export function callbackIn(args: readonly unknown[]): (() => void) | undefined {
   return args.find((each): each is () => void => typeof each === 'function');
 }
 
-export function headerPairs(headers: unknown): readonly (readonly [string, string | number | string[]])[] {
+function headerPairs(headers: unknown): readonly (readonly [string, string | number | string[]])[] {
   if (Array.isArray(headers)) {
     const flat = headers.flat() as (string | number)[];
     return flat.flatMap((name, index) => (index % 2 === 0 ? [[String(name), flat[index + 1] ?? ''] as const] : []));

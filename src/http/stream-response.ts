@@ -1,7 +1,7 @@
 import type { ServerResponse as NodeResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import type { Admitted } from './guard.js';
-import { callbackIn, encodingOf, headerPairs, sendAnswer, setHead } from './hold-response.js';
+import { callbackIn, encodingOf, holdHead, sendAnswer, setHead } from './hold-response.js';
 
 /**
  * Lets what a host writes flow through its judgement, piece by piece. Status and headers leave with the first piece that
@@ -48,13 +48,7 @@ export function streamResponse(response: NodeResponse, judge: NonNullable<Admitt
   written.on('drain', () => response.emit('drain'));
   written.on('error', () => original.destroy());
   response.on('close', () => written.destroy());
-  response.writeHead = (status: number, ...rest: unknown[]) => {
-    response.statusCode = status;
-    const headers = rest.find((each) => typeof each === 'object' && each !== null);
-    for (const [name, value] of headerPairs(headers)) response.setHeader(name, value);
-    return response;
-  };
-  response.flushHeaders = () => undefined;
+  holdHead(response);
   response.write = (chunk: string | Uint8Array, ...rest: unknown[]) => {
     begin();
     return written.write(chunk, encodingOf(rest[0]), () => callbackIn(rest)?.());
