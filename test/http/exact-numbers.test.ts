@@ -77,9 +77,9 @@ describe('numbers of resources', () => {
         fc.string({ unit: 'binary' }).map((each) => JSON.stringify(each)),
         fc.constantFrom('true', 'false', 'null', '"1.00"'),
         fc.array(tie('value')).map((members) => `[${members.join(',')}]`),
-        // Names that are no indices: JavaScript puts those first.
+        // Names that are no indices, which JavaScript puts first, and need no escapes, which Node 24 misreads.
         fc
-          .uniqueArray(fc.tuple(fc.stringMatching(/^[a-z"\\]{1,6}$/), tie('value')), { selector: ([name]) => name })
+          .uniqueArray(fc.tuple(fc.stringMatching(/^[a-z_: .]{1,6}$/), tie('value')), { selector: ([name]) => name })
           .map((members) => `{${members.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`),
       ),
     })).value;
