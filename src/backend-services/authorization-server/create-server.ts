@@ -54,7 +54,8 @@ export interface SmartAuthorizationServer {
   revokeAccessToken(token: string): Promise<boolean>;
 
   /**
-   * Announces a launch from within the EHR and returns the `launch` parameter for the app's launch URL.
+   * Announces a launch from within the EHR and returns the `launch` parameter for the app's launch URL. It is good for
+   * one authorization request; for another launch, be it of the same app and patient, announce another.
    *
    * @throws TypeError where `launch` is not configured
    */

@@ -385,11 +385,8 @@ describe('SMART app launch', () => {
   });
 
   it('EHR launch: the announced context arrives, and the page cannot change it', async () => {
-    const handle = await as.server.createLaunch({
-      patient: 'ehr-1',
-      encounter: 'enc-1',
-      parameters: { intent: 'review' },
-    });
+    const announced = { patient: 'ehr-1', encounter: 'enc-1', parameters: { intent: 'review' } };
+    const handle = await as.server.createLaunch(announced);
     deed = (interaction) =>
       interaction.complete({ accountId: 'u1', fhirUser: 'https://fhir.example/r4/Practitioner/p1' });
     const body = await launched({ scope: 'launch openid fhirUser patient/*.rs', params: { launch: handle } });
@@ -402,7 +399,8 @@ describe('SMART app launch', () => {
     expect(seen[0]?.launch).to.include({ patient: 'ehr-1' });
 
     deed = (interaction) => interaction.complete({ ...user, patient: 'somebody-else' });
-    const { browser, response } = await start({ scope: 'launch patient/*.rs', params: { launch: handle } });
+    const another = await as.server.createLaunch(announced);
+    const { browser, response } = await start({ scope: 'launch patient/*.rs', params: { launch: another } });
     const page = Browser.location(response);
     expect((await browser.fetch(page.href, { method: 'POST' })).status).to.equal(500);
     expect(failures[0]).to.be.instanceOf(TypeError);
@@ -458,13 +456,14 @@ describe('SMART app launch', () => {
 
   it("EHR launch: only the launch's own account may complete it", async () => {
     const announced = await as.server.createLaunch({ patient: 'x', accountId: 'dr-bell' });
-    const options = { scope: 'launch patient/*.rs', params: { launch: announced } };
     deed = (interaction) => interaction.complete({ accountId: 'dr-who' });
-    const { browser, response } = await start(options);
+    const started = await start({ scope: 'launch patient/*.rs', params: { launch: announced } });
+    const { browser, response } = started;
     expect((await browser.fetch(Browser.location(response).href, { method: 'POST' })).status).to.equal(500);
     expect(failures[0]).to.be.instanceOf(TypeError);
     deed = (interaction) => interaction.complete({ accountId: 'dr-bell' });
-    expect(await launched(options)).to.include({ patient: 'x' });
+    const code = (await finish(started)).searchParams.get('code') ?? '';
+    expect(expectToken(await exchange({ ...started, code }))).to.include({ patient: 'x' });
   });
 
   it('a launch parameter without the launch scope brings no context', async () => {

@@ -3,7 +3,11 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { createRedisStore, createStoredClientRegistry } from '../../../src/backend-services/oidc-provider.js';
+import {
+  createRedisStore,
+  createSmartAuthorizationServer,
+  createStoredClientRegistry,
+} from '../../../src/backend-services/oidc-provider.js';
 import { Browser } from './browser.js';
 import { FHIR_BASE } from './running-server.js';
 import type { RedisServer } from '../state/redis-server.js';
@@ -30,7 +34,7 @@ const available = hasRedis();
       const registry = createStoredClientRegistry(createRedisStore(redis.connect()));
       await registry.add({
         client_id: 'app',
-        scope: 'launch/patient patient/*.rs',
+        scope: 'launch launch/patient patient/*.rs',
         grant_types: ['authorization_code'],
         token_endpoint_auth_method: 'none',
         redirect_uris: [REDIRECT],
@@ -116,6 +120,36 @@ const available = hasRedis();
       const answers = await Promise.all(Array.from({ length: 10 }, (_, at) => postForm(urlOf(at, '/token'), form)));
       const given = answers.filter(({ status }) => status === 200);
       expect(given.map(({ body }) => body['patient'])).to.deep.equal(['123']);
+    });
+
+    it('an EHR launch is good once, at both: of parallel requests with it one comes to the page', async () => {
+      const store = createRedisStore(redis.connect());
+      const ehr = createSmartAuthorizationServer({
+        issuer: ISSUER,
+        fhirBaseUrl: FHIR_BASE,
+        clients: createStoredClientRegistry(store),
+        signingKeys: serverKeys(),
+        store,
+        launch: { interaction: () => undefined },
+      });
+      for (let round = 0; round < 3; round += 1) {
+        const query = new URLSearchParams({
+          response_type: 'code',
+          client_id: 'app',
+          redirect_uri: REDIRECT,
+          scope: 'launch patient/*.rs',
+          aud: FHIR_BASE,
+          launch: await ehr.createLaunch({ patient: '123', clientId: 'app' }),
+          code_challenge: createHash('sha256').update('x').digest('base64url'),
+          code_challenge_method: 'S256',
+        });
+        const visits = await Promise.all(
+          Array.from({ length: 20 }, (_, at) => new Browser().fetch(urlOf(at, `/authorize?${query.toString()}`))),
+        );
+        const locations = visits.map((visit) => Browser.location(visit));
+        expect(locations.filter(({ pathname }) => pathname.startsWith('/interaction/'))).to.have.length(1);
+        expect(locations.filter((url) => url.searchParams.get('error') === 'invalid_request')).to.have.length(19);
+      }
     });
 
     it('A36: a token of one process is active at the other, until a client that leaves takes it along', async () => {

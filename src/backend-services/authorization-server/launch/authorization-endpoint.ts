@@ -54,7 +54,7 @@ async function prepare(
   if (client === undefined) return {};
   try {
     const narrowed = await narrowScopes(params.get('scope') ?? undefined, client, 'authorization_code', settings);
-    const scopes = await prepareLaunch(params, narrowed, client, launch, records);
+    const { scopes, beginVisit } = await prepareLaunch(params, narrowed, client, launch, records);
     params.set('scope', scopes.join(' '));
     // There is an interaction every time, because every launch has its own context; said so, offline_access is heard.
     const prompt = params.get('prompt');
@@ -62,7 +62,7 @@ async function prepare(
       params.set('prompt', [...new Set([...(prompt ?? '').split(' '), 'consent'])].join(' ').trim());
     // OpenID Connect only: without openid a nonce has no place to return in.
     if (!scopes.includes('openid')) params.delete('nonce');
-    return { scopes };
+    return { scopes, beginVisit };
   } catch (cause) {
     if (cause instanceof OAuthError) return { problem: cause };
     throw cause;
@@ -72,7 +72,10 @@ async function prepare(
 /**
  * SMART App Launch 2.2, EHR launch: the scope `launch` goes with a `launch` parameter. Apps that know both kinds of
  * launch ask for the scope in either; without the parameter there is nothing that it could stand for, and it is left
- * out. A parameter that names no launch is an error.
+ * out. A parameter that names no launch, or another client's, is an error.
+ *
+ * The launch is used up when the rest of the request has proved good, so that a stranger who got hold of it cannot spoil
+ * it for the app that it was made for.
  */
 async function prepareLaunch(
   params: URLSearchParams,
@@ -80,21 +83,20 @@ async function prepareLaunch(
   client: RegisteredClient,
   launch: LaunchSettings,
   records: LaunchRecords,
-): Promise<readonly string[]> {
+): Promise<Pick<RequestContext, 'beginVisit'> & { readonly scopes: readonly string[] }> {
   const handle = params.get('launch') ?? '';
   if (handle === '' || !scopes.some(isEhrLaunchScope)) {
     params.delete('launch');
     const standalone = scopes.filter((scope) => !isEhrLaunchScope(scope));
     if (standalone.length === 0) throw new OAuthError('invalid_scope', 'none of the requested scopes can be granted');
-    return standalone;
+    return { scopes: standalone };
   }
-  const announced = await records.peek(handle);
+  const announced = await records.announced(handle);
   if (announced === undefined || (announced.clientId !== undefined && announced.clientId !== client.client_id)) {
-    throw new OAuthError('invalid_request', 'launch is unknown or expired');
+    throw new OAuthError('invalid_request', 'launch is unknown, expired or used');
   }
-  // A copy for this visit, so that a user who thinks for a while does not outlive the EHR's announcement.
-  params.set('launch', await records.announce(announced, launch.interactionLifetimeSeconds));
-  return scopes;
+  // A visit has its own lifetime: a user who thinks for a while does not outlive the EHR's announcement.
+  return { scopes, beginVisit: () => records.beginVisit(handle, launch.interactionLifetimeSeconds) };
 }
 
 function isEhrLaunchScope(scope: string): boolean {

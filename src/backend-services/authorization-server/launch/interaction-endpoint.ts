@@ -52,7 +52,7 @@ export function createInteractionEndpoint(
           return;
         }
         // Of two windows that complete one visit, one does.
-        if (visit.handle !== undefined && (await records.take(visit.handle)) === undefined) {
+        if (visit.handle !== undefined && !(await records.endVisit(visit.handle))) {
           throw new OAuthError('invalid_request', 'the launch has been completed already');
         }
         const grant = new provider.Grant({ accountId: result.accountId, clientId: visit.clientId });
@@ -89,7 +89,7 @@ async function findVisit(
   if (typeof clientId !== 'string' || typeof scope !== 'string') throw expired();
   if (typeof handle !== 'string')
     return { interaction, clientId, scopes: scope.split(' '), handle: undefined, launch: undefined };
-  const launch = await records.peek(handle);
+  const launch = await records.visited(handle);
   if (launch === undefined) throw expired();
   return { interaction, clientId, scopes: scope.split(' '), handle, launch };
 }

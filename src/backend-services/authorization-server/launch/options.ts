@@ -13,11 +13,11 @@ export interface LaunchContext {
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
-/** A launch that the EHR starts: the context behind an opaque `launch` parameter. */
+/** A launch that the EHR starts: the context behind an opaque `launch` parameter, which is good once. */
 export interface EhrLaunch extends LaunchContext {
   /** The only account that may complete the launch. Default: any. */
   readonly accountId?: string;
-  /** The only client that may use the launch. Default: any. */
+  /** The only client that may use the launch. Default: any. Name it: then nobody else can use the launch up. */
   readonly clientId?: string;
 }
 
@@ -80,7 +80,7 @@ export interface LaunchOptions {
   /** Time a user has for the interaction page. Seconds, default 900, bounds 30 to 3,600. */
   readonly interactionLifetimeSeconds?: number;
 
-  /** Time between the EHR's `createLaunch` and the app's arrival. Seconds, default 300, bounds 10 to 3,600. */
+  /** Time between the EHR's `createLaunch` and the app's arrival, which uses the launch up. Seconds, default 300, bounds 10 to 3,600. */
   readonly launchLifetimeSeconds?: number;
 
   /** How the access token names the context, for the resource server. */

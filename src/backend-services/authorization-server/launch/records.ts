@@ -12,9 +12,17 @@ export interface LaunchRecords {
   /** Keeps an EHR's launch and returns the opaque `launch` parameter for it. */
   announce(launch: EhrLaunch, lifetimeSeconds: number): Promise<string>;
   /** The announced launch, which stays. */
-  peek(handle: string): Promise<EhrLaunch | undefined>;
-  /** The announced launch, for the one caller who gets it. */
-  take(handle: string): Promise<EhrLaunch | undefined>;
+  announced(handle: string): Promise<EhrLaunch | undefined>;
+  /**
+   * Turns an announced launch into a visit and returns the visit's handle; undefined where there is no such launch. Of
+   * any number of callers, in any number of processes, one gets the visit: a launch is good once.
+   */
+  beginVisit(handle: string, lifetimeSeconds: number): Promise<string | undefined>;
+
+  /** The launch of a visit, which stays until the visit is completed. */
+  visited(visit: string): Promise<EhrLaunch | undefined>;
+  /** Ends a visit; true for the one caller who ended it. */
+  endVisit(visit: string): Promise<boolean>;
 
   save(grantId: string, record: LaunchRecord, lifetimeSeconds: number): Promise<void>;
   find(grantId: string | undefined): Promise<LaunchRecord | undefined>;
@@ -25,16 +33,27 @@ export interface LaunchRecords {
 }
 
 export function createLaunchRecords(store: StateStore, newHandle: () => string): LaunchRecords {
+  // Two namespaces, so that the handle of a visit is no launch parameter, and the other way round.
+  const launchKey = (handle: string): string => `ehrLaunch:${handle}`;
+  const visitKey = (visit: string): string => `launchVisit:${visit}`;
   return {
     async announce(launch, lifetimeSeconds) {
       const handle = newHandle();
-      await store.set(`ehrLaunch:${handle}`, JSON.stringify(launch), lifetimeSeconds);
+      await store.set(launchKey(handle), JSON.stringify(launch), lifetimeSeconds);
       return handle;
     },
-    peek: async (handle) =>
-      isHandle(handle) ? (read(await store.get(`ehrLaunch:${handle}`)) as EhrLaunch | undefined) : undefined,
-    take: async (handle) =>
-      isHandle(handle) ? (read(await store.take(`ehrLaunch:${handle}`)) as EhrLaunch | undefined) : undefined,
+    announced: async (handle) =>
+      isHandle(handle) ? (read(await store.get(launchKey(handle))) as EhrLaunch | undefined) : undefined,
+    async beginVisit(handle, lifetimeSeconds) {
+      const launch = isHandle(handle) ? await store.take(launchKey(handle)) : undefined;
+      if (launch === undefined) return undefined;
+      const visit = newHandle();
+      await store.set(visitKey(visit), launch, lifetimeSeconds);
+      return visit;
+    },
+    visited: async (visit) =>
+      isHandle(visit) ? (read(await store.get(visitKey(visit))) as EhrLaunch | undefined) : undefined,
+    endVisit: async (visit) => isHandle(visit) && (await store.take(visitKey(visit))) !== undefined,
     save: (grantId, record, lifetimeSeconds) => store.set(`launch:${grantId}`, JSON.stringify(record), lifetimeSeconds),
     find: async (grantId) =>
       grantId === undefined ? undefined : (read(await store.get(`launch:${grantId}`)) as LaunchRecord | undefined),

@@ -71,8 +71,8 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
         }),
       },
     },
+    // Checked in this order, and after everything that oidc-provider itself checks of a request.
     extraParams: {
-      launch: null,
       // SMART App Launch 2.2, Obtain authorization code: `aud` names the FHIR server that the app will send its token
       // to. One that names another server may have been made up by that server.
       aud: (_ctx: Context, value: string | undefined) => {
@@ -82,6 +82,15 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
         if (value?.replace(/\/$/, '') !== fhirBaseUrl.replace(/\/$/, '')) {
           throw new errors.InvalidRequest("aud must be this server's FHIR base URL");
         }
+      },
+      // The last of all checks, because it uses the launch up: whatever else is wrong leaves it for the rightful app.
+      launch: async (ctx: Context) => {
+        const beginVisit = requestContext.getStore()?.beginVisit;
+        // Nobody is asked with prompt=none, so nothing will come of the request.
+        if (beginVisit === undefined || ctx.oidc.params['prompt'] === 'none') return;
+        const visit = await beginVisit();
+        if (visit === undefined) throw new errors.InvalidRequest('launch is unknown, expired or used');
+        ctx.oidc.params['launch'] = visit;
       },
     },
     interactions: {

@@ -16,7 +16,7 @@ declare module 'oidc-provider' {
     set(name: string, value: string): void;
     remove(name: string): void;
     readonly oidc: {
-      readonly params: Readonly<Record<string, string | undefined>>;
+      readonly params: Record<string, string | undefined>;
       readonly result?: { readonly consent?: { readonly grantId?: string } };
       readonly entities: {
         readonly Grant?: Grant;

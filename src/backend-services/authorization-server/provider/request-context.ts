@@ -9,6 +9,8 @@ export interface RequestContext {
   readonly client?: { readonly registration: RegisteredClient; readonly key: PublicJwk | 'none' };
   /** The scopes that may be granted; undefined where none can be. */
   readonly scopes?: readonly string[] | undefined;
+  /** Uses up the EHR's launch that the request names, and gives the handle of the visit; undefined where it is used. */
+  readonly beginVisit?: (() => Promise<string | undefined>) | undefined;
   /** What is wrong with an authorization request, to be told to the app once its redirect URI is known to be good. */
   readonly problem?: OAuthError | undefined;
 }
