@@ -1,13 +1,18 @@
 import { createReadStream } from 'node:fs';
-import type { ChangeKind, Comparison } from '../replay/compare.js';
-import { compareDecisions, printDecision } from '../replay/compare.js';
+import { stat } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { compareDecisions } from '../replay/compare.js';
 import type { RecordedRequest } from '../replay/request.js';
 import { RequestLineError, readRequest } from '../replay/request.js';
 import { Replay } from '../replay/replay.js';
 import type { Command, CommandIo } from './command.js';
+import type { Report, Unreadable } from './compare-report.js';
+import { JsonReport, TextReport } from './compare-report.js';
+import type { ExitCode } from './exit-code.js';
 import { EXIT } from './exit-code.js';
 import { InputError } from './failure.js';
-import { printJson, printable } from './print.js';
+import { Progress } from './progress.js';
+import { readLines } from './read-lines.js';
 import { SERVER_HELP, SERVER_OPTIONS, readSettings } from './read-settings.js';
 
 export const compare: Command = {
@@ -17,19 +22,21 @@ export const compare: Command = {
 
 Decides recorded requests by two configuration files and prints which decisions change, and why.
 The requests are lines of JSON, as recordRequests of smart-fhir-authz/replay writes them
-(docs/tools.md tells more). They hold claims, never tokens. Nothing is sent anywhere.
+(docs/tools.md tells more). They hold claims, never tokens. Nothing is sent anywhere. The file is read
+line by line, however long it is; Ctrl-C ends it with what was found until then.
 
 Options:
   --requests FILE|-     the recorded requests
 ${SERVER_HELP}
   --reasons             show also decisions that stay the same for another reason
-  --limit N             how many changes to print. Default 50
+  --limit N             how many changes, and how many unreadable lines, to print. Default 50
   --json                print the outcome as JSON, all changes in it
 
 Exit codes:
   0  every decision stays the same
   1  some change
   3  a file cannot be read, or a line is no recorded request
+  130  stopped before the end
 
 Examples:
   smart-fhir-authz compare --requests requests.jsonl old.json new.json
@@ -47,135 +54,131 @@ Examples:
   async run(args, io) {
     const [oldFile = '', newFile = ''] = args.operands;
     const requests = args.needed('requests');
+    const limit = args.number('limit') ?? 50;
     const older = new Replay(await readSettings(oldFile, args, io));
     const newer = new Replay(await readSettings(newFile, args, io));
-    const tally = new Tally(args.flag('reasons'));
-    let line = 0;
-    for await (const text of linesOf(requests, io)) {
-      line += 1;
-      if (line % 10_000 === 0) io.stderr(`${line} requests…\n`);
-      if (text.trim() === '') continue;
-      let request: RecordedRequest;
-      try {
-        request = readRequest(text);
-      } catch (error) {
-        if (!(error instanceof RequestLineError)) throw error;
-        tally.unreadable.push({ line, problem: error.message });
-        continue;
+    const source = await open(requests, io);
+    const progress = new Progress(io);
+    const report = args.flag('json') ? new JsonReport(io) : new TextReport(io, limit);
+    const tally = new Tally(report, progress, args.flag('reasons'));
+    try {
+      for await (const read of readLines(source.chunks())) {
+        if ('problem' in read) tally.unreadable(read);
+        else if (read.text.trim() !== '') await tally.compare(read, older, newer);
+        if (source.stopped) break;
+        progress.tick(() => `${tally.requests} requests${source.share()}…`);
       }
-      tally.add(line, request, await compareDecisions(request, older, newer));
+    } catch (cause) {
+      if (!source.stopped) {
+        // What was found until then is told; a report that was begun is ended.
+        if (tally.requests > 0) tally.end(false);
+        throw cannotRead(requests, cause);
+      }
     }
-    if (args.flag('json')) printJson(tally.summary(), io);
-    else describe(tally, args.number('limit') ?? 50, io);
-    if (tally.unreadable.length > 0) return EXIT.input;
-    return tally.changes.length > 0 ? EXIT.defects : EXIT.ok;
+    tally.end(!source.stopped);
+    if (source.stopped) return EXIT.stopped;
+    return tally.exitCode();
   },
 };
 
-/** Characters of a line: a Bundle of a thousand entries fits. */
-const MAX_LINE = 16 * 1024 * 1024;
-
-async function* linesOf(file: string, io: CommandIo): AsyncGenerator<string> {
-  try {
-    yield* splitLines(file === '-' ? io.stdin : (createReadStream(file) as CommandIo['stdin']));
-  } catch (cause) {
-    if (cause instanceof InputError || !(cause instanceof Error) || !('code' in cause)) throw cause;
-    throw new InputError(`cannot read ${file}: ${String(cause.code)}`);
-  }
+/** What is read, until somebody stops it. */
+interface Source {
+  readonly chunks: () => CommandIo['stdin'];
+  /** How much of it was read, for people. */
+  readonly share: () => string;
+  readonly stopped: boolean;
 }
 
-async function* splitLines(chunks: CommandIo['stdin']): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const chunk of chunks) {
-    rest += typeof chunk === 'string' ? chunk : decoder.decode(chunk, { stream: true });
-    const lines = rest.split('\n');
-    rest = lines.pop() ?? '';
-    if (rest.length > MAX_LINE) throw new InputError(`a line is longer than ${MAX_LINE} characters`);
-    yield* lines;
-  }
-  if (rest !== '') yield rest;
+async function open(file: string, io: CommandIo): Promise<Source> {
+  const stream = file === '-' ? io.stdin : (createReadStream(file) as CommandIo['stdin']);
+  const size =
+    file === '-'
+      ? 0
+      : await stat(file).then(
+          ({ size: bytes }) => bytes,
+          () => 0,
+        );
+  let [stopped, length] = [false, 0];
+  void io.untilStopped?.().then(() => {
+    stopped = true;
+    // It may be waiting for somebody to type.
+    if (stream instanceof Readable) stream.destroy();
+  });
+  return {
+    async *chunks() {
+      for await (const chunk of stream) {
+        if (length === 0 && chunk[0] === 0x1f && chunk[1] === 0x8b) {
+          throw new InputError(`${file} is compressed: gunzip -c ${file} | smart-fhir-authz compare --requests - …`);
+        }
+        length += chunk.length;
+        yield chunk;
+      }
+    },
+    share: () => (size > 0 ? `, ${Math.min(100, Math.floor((100 * length) / size))} %` : ''),
+    get stopped() {
+      return stopped;
+    },
+  };
 }
 
-interface Change {
-  readonly line: number;
-  readonly request: string;
-  readonly comparison: Comparison;
+function cannotRead(file: string, cause: unknown): unknown {
+  if (cause instanceof InputError || !(cause instanceof Error) || !('code' in cause)) return cause;
+  return new InputError(`cannot read ${file}: ${String(cause.code)}`);
 }
 
-/** What became of all requests. */
+/** Counts what becomes of the requests, and tells of what changes. */
 class Tally {
-  readonly changes: Change[] = [];
-  readonly unreadable: { readonly line: number; readonly problem: string }[] = [];
-  readonly #counts = new Map<ChangeKind | 'same', number>();
+  readonly #report: Report;
+  readonly #progress: Progress;
   readonly #withReasons: boolean;
+  readonly #counts = { same: 0, reason: 0, opened: 0, closed: 0, entries: 0, query: 0, types: 0 };
+  #changes = 0;
+  #unreadable = 0;
   requests = 0;
 
-  constructor(withReasons: boolean) {
+  constructor(report: Report, progress: Progress, withReasons: boolean) {
+    this.#report = report;
+    this.#progress = progress;
     this.#withReasons = withReasons;
   }
 
-  add(line: number, request: RecordedRequest, comparison: Comparison): void {
+  async compare({ line, text }: { line: number; text: string }, older: Replay, newer: Replay): Promise<void> {
+    let request: RecordedRequest;
+    try {
+      request = readRequest(text);
+    } catch (error) {
+      if (!(error instanceof RequestLineError)) throw error;
+      this.unreadable({ line, problem: error.message });
+      return;
+    }
+    const comparison = await compareDecisions(request, older, newer);
     const { kind } = comparison;
     this.requests += 1;
-    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1);
+    this.#counts[kind] += 1;
     if (kind === 'same' || (kind === 'reason' && !this.#withReasons)) return;
-    this.changes.push({ line, request: printRequest(request), comparison });
+    this.#changes += 1;
+    this.#progress.clear();
+    this.#report.change({ line, request, ...comparison });
   }
 
-  count(kind: ChangeKind | 'same'): number {
-    return this.#counts.get(kind) ?? 0;
+  unreadable(unreadable: Unreadable): void {
+    this.#unreadable += 1;
+    this.#progress.clear();
+    this.#report.unreadable(unreadable);
   }
 
-  summary(): object {
-    return {
+  end(complete: boolean): void {
+    this.#progress.clear();
+    this.#report.end({
       requests: this.requests,
-      counts: Object.fromEntries(KINDS.map((kind) => [kind, this.count(kind)])),
-      changes: this.changes.map(({ line, request, comparison }) => ({ line, request, ...comparison })),
-      unreadable: this.unreadable,
-    };
+      unreadable: this.#unreadable,
+      counts: this.#counts,
+      complete,
+    });
   }
-}
 
-const KINDS = ['same', 'reason', 'opened', 'closed', 'entries', 'query'] as const;
-
-const TITLES: Readonly<Record<ChangeKind, string>> = {
-  opened: 'refused before, allowed now',
-  closed: 'allowed before, refused now',
-  entries: 'other entries of the Bundle are shown',
-  query: 'other parameters are taken out of the query',
-  reason: 'the same outcome for another reason',
-};
-
-function describe(tally: Tally, limit: number, io: CommandIo): void {
-  const lines: string[] = [];
-  for (const { line, request, comparison } of tally.changes.slice(0, limit)) {
-    const { kind, old: before, new: after } = comparison;
-    lines.push(`line ${line}  ${request}  ${kind}`, `  old: ${printOutcome(before)}`, `  new: ${printOutcome(after)}`);
+  exitCode(): ExitCode {
+    if (this.#unreadable > 0) return EXIT.input;
+    return this.#changes > 0 ? EXIT.defects : EXIT.ok;
   }
-  if (tally.changes.length > limit) lines.push(`… and ${tally.changes.length - limit} more; --limit shows them`);
-  for (const { line, problem } of tally.unreadable) lines.push(`line ${line}  cannot be read: ${problem}`);
-  if (lines.length > 0) lines.push('');
-  lines.push(
-    `${tally.requests} request${tally.requests === 1 ? '' : 's'}, ${tally.count('same') + tally.count('reason')} decided alike`,
-  );
-  for (const kind of ['opened', 'closed', 'entries', 'query', 'reason'] as const) {
-    if (tally.count(kind) > 0) lines.push(`  ${tally.count(kind)} ${kind}: ${TITLES[kind]}`);
-  }
-  if (tally.unreadable.length > 0) lines.push(`  ${tally.unreadable.length} unreadable`);
-  io.stdout(printable(`${lines.join('\n')}\n`));
-}
-
-function printOutcome({ decision, entries, removed = [] }: Comparison['old']): string {
-  return [
-    printDecision(decision),
-    entries && `${entries.filter(Boolean).length} of ${entries.length} entries`,
-    removed.length > 0 && `without ${removed.join(', ')}`,
-  ]
-    .filter(Boolean)
-    .join(', ');
-}
-
-function printRequest({ operation, resourceType, id }: RecordedRequest): string {
-  return [operation, [resourceType, id].filter(Boolean).join('/')].filter(Boolean).join(' ');
 }

@@ -8,7 +8,8 @@
  * - 3: a file, key or value that was given cannot be used; nothing was changed.
  * - 4: a server refused, could not be reached, or answered what it should not.
  * - 5: a fault in this program.
+ * - 130: stopped before the end, by Ctrl-C, as shells call it.
  */
-export const EXIT = { ok: 0, defects: 1, usage: 2, input: 3, server: 4, fault: 5 } as const;
+export const EXIT = { ok: 0, defects: 1, usage: 2, input: 3, server: 4, fault: 5, stopped: 130 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

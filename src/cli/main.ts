@@ -12,6 +12,7 @@ void run(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: (text) => process.stdout.write(text),
   stderr: (text) => process.stderr.write(text),
+  isTerminal: process.stderr.isTTY,
   env: process.env,
   now: Date.now,
   untilStopped: () =>

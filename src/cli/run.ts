@@ -54,5 +54,6 @@ Exit codes:
   3  a file, key or value that was given cannot be used; nothing was changed
   4  a server refused, could not be reached, or answered what it should not
   5  a fault in this program
+  130  stopped before the end
 `;
 }

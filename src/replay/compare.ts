@@ -8,10 +8,12 @@ export type ChangeKind =
   | 'opened'
   /** Allowed before, refused now. */
   | 'closed'
-  /** Allowed by both, and other entries of the Bundle are shown. */
+  /** Allowed by both, and other entries of the Bundle are shown or executed. */
   | 'entries'
   /** Allowed by both, and other parameters are taken out of the query. */
   | 'query'
+  /** Allowed by both, and the export may write out other types. */
+  | 'types'
   /** The same outcome for another reason. */
   | 'reason';
 
@@ -34,11 +36,12 @@ function kindOf(before: Outcome, after: Outcome): Comparison['kind'] {
   }
   if (JSON.stringify(before.entries) !== JSON.stringify(after.entries)) return 'entries';
   if (JSON.stringify(before.removed) !== JSON.stringify(after.removed)) return 'query';
-  return reasonOf(before.decision) === reasonOf(after.decision) ? 'same' : 'reason';
+  if (JSON.stringify(before.types) !== JSON.stringify(after.types)) return 'types';
+  return reasonOf(before) === reasonOf(after) ? 'same' : 'reason';
 }
 
-function reasonOf(decision: Decision): string {
-  return JSON.stringify(decision);
+function reasonOf({ decision, decisions, entry }: Outcome): string {
+  return JSON.stringify([decision, decisions, entry]);
 }
 
 /** A decision in one line: `allow referenced by patient/*.rs for Patient/p1 at subject`. */

@@ -1,0 +1,74 @@
+type Json = Readonly<Record<string, unknown>>;
+
+/** As deep as the judge follows a resource, and a little more. */
+const MAX_DEPTH = 100;
+
+/**
+ * What is left of a resource when only the question is to be answered whose it is: its type, its id, its references, and
+ * the types of what it contains. What stands in it about people, their names for references included, is gone.
+ *
+ * Every decision that depends on references stays the same. One that depends on values does not: those of granular
+ * scopes (`?category=…`) and of the host's own rule.
+ */
+export function onlyReferences(resource: unknown): unknown {
+  if (resource === undefined || resource === null) return resource;
+  // No resource is told from none.
+  if (!isRecord(resource)) return false;
+  const { resourceType, id, contained } = resource;
+  const found = referencesIn(resource, 0);
+  return {
+    ...(typeof resourceType === 'string' && { resourceType }),
+    ...(typeof id === 'string' && { id }),
+    ...(isRecord(found) && found),
+    // What is no list of resources is refused as such, where contained resources are judged.
+    ...(contained !== undefined &&
+      contained !== null && { contained: Array.isArray(contained) ? contained.map(onlyReferences) : false }),
+  };
+}
+
+/** The same for a Bundle of results, and for what it tells of each entry beside its resource. */
+export function onlyReferencesOfBundle(bundle: unknown): unknown {
+  if (!isRecord(bundle)) return null;
+  const { resourceType, type, entry } = bundle;
+  return {
+    resourceType,
+    type,
+    ...(entry !== undefined && { entry: Array.isArray(entry) ? entry.map(onlyReferencesOfEntry) : null }),
+  };
+}
+
+function onlyReferencesOfEntry(entry: unknown): unknown {
+  if (!isRecord(entry)) return null;
+  const { resource, search, request } = entry;
+  return {
+    ...(resource !== undefined && { resource: onlyReferences(resource) }),
+    ...(isRecord(search) && { search: { mode: search['mode'] === 'include' ? 'include' : 'match' } }),
+    ...(isRecord(request) && isDeletion(request) && { request: { method: 'DELETE', url: request['url'] } }),
+  };
+}
+
+/** The entry of a history of which there is nothing but the type and the id. */
+function isDeletion({ method, url }: Json): boolean {
+  return method === 'DELETE' && typeof url === 'string' && /^[A-Z][A-Za-z]+\/[A-Za-z0-9\-.]{1,64}$/.test(url);
+}
+
+function referencesIn(value: unknown, depth: number): unknown {
+  if (depth > MAX_DEPTH) return undefined;
+  if (Array.isArray(value)) {
+    const kept = value.map((each) => referencesIn(each, depth + 1)).filter((each) => each !== undefined);
+    return kept.length > 0 ? kept : undefined;
+  }
+  if (!isRecord(value)) return undefined;
+  const { reference } = value;
+  const members = Object.entries(value)
+    .filter(([name]) => depth > 0 || name !== 'contained')
+    .map(([name, member]) => [name, referencesIn(member, depth + 1)] as const)
+    .filter(([, member]) => member !== undefined);
+  // A conditional reference is a search, by names and numbers of people; it refers to nobody before it has run.
+  if (typeof reference === 'string' && /^[^\s?]{1,2048}$/.test(reference)) members.push(['reference', reference]);
+  return members.length > 0 ? Object.fromEntries(members) : undefined;
+}
+
+function isRecord(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
