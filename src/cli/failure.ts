@@ -26,6 +26,12 @@ export interface Failure {
   readonly error_description?: string | undefined;
 }
 
+/** What may be done about it on the command line, by the code. */
+const ADVICE: Readonly<Record<string, string>> = {
+  ERR_CLIENT_EXISTS: '; --replace replaces it',
+  ERR_DISCOVERY: '; --token-endpoint names the token endpoint without it',
+};
+
 /** Only messages written in this package are shown: those of others could quote what they were given. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof UsageError) return { exitCode: EXIT.usage, code: error.code, message: error.message };
@@ -34,7 +40,7 @@ export function failureOf(error: unknown): Failure {
     return {
       exitCode: isServers(code) ? EXIT.server : EXIT.input,
       code,
-      message,
+      message: `${message}${ADVICE[code] ?? ''}`,
       status,
       error: oauthError,
       error_description,
@@ -46,7 +52,7 @@ export function failureOf(error: unknown): Failure {
     error instanceof ClientMetadataError ||
     error instanceof ClientRegistryError
   ) {
-    return { exitCode: EXIT.input, code: error.code, message: error.message };
+    return { exitCode: EXIT.input, code: error.code, message: `${error.message}${ADVICE[error.code] ?? ''}` };
   }
   if (error instanceof StateStoreError) return { exitCode: EXIT.server, code: error.code, message: error.message };
   const name = error instanceof Error ? error.name : typeof error;

@@ -179,5 +179,5 @@ function toldToEnd(): { readonly promise: Promise<unknown>; readonly forget: () 
 
 function cannotListen(cause: unknown): InputError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-  return new InputError(`cannot listen there: ${code}`);
+  return new InputError(`cannot listen there: ${code}; --host and --port take another address`);
 }

@@ -150,6 +150,9 @@ describe('cli/gateway', function () {
     expect((await commandLine(['gateway'])).exitCode).to.equal(2);
     const { port } = new URL(upstream.base);
     const taken = await commandLine(['gateway', '--config', configFile({ upstream: upstream.base }), '--port', port]);
-    expect([taken.exitCode, taken.stderr]).to.deep.equal([3, 'error: cannot listen there: EADDRINUSE\n']);
+    expect([taken.exitCode, taken.stderr]).to.deep.equal([
+      3,
+      'error: cannot listen there: EADDRINUSE; --host and --port take another address\n',
+    ]);
   });
 });
