@@ -93,11 +93,12 @@ async function judgeElements(
   const request = { method: 'GET', below: `${below}${query}`, headers: upstreamHeaders(scope) };
   const answer = await upstream.send(request, scope.signal);
   if (answer.status === 401 && scope.authorization === undefined) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
-  const resource = readAnswer(answer, bases);
+  const answered = readAnswer(answer, bases);
+  const resource = answered?.value;
   const { status } = answer;
   if (status < 400 && !isTheBinary(resource, admitted.request)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const headers = passedHeaders(answer.headers, upstream.urlOf(below), bases);
-  const judged = forNobodyElse(await admitted.judgeResponse({ status, headers, body: bodyOf(resource) }));
+  const judged = forNobodyElse(await admitted.judgeResponse({ status, headers, body: bodyOf(resource, answered) }));
   const open: Opened = { binary: resource as Json, headers };
   if (judged.status === 200) return { answer: judged, open };
   const isRefused = status === 200 && (judged.status === 403 || judged.status === 404);

@@ -50,13 +50,13 @@ export async function forward(
     scope.upstreamMs += performance.now() - started;
   });
   const answered = readAnswer(answer, bases);
-  const whole = failed.length === 0 ? answered : withFailed(answered, failed);
+  const whole = failed.length === 0 ? answered?.value : withFailed(answered?.value, failed);
   const resource = isReading(admitted.request) ? whole : withoutForeignLinks(whole, bases);
   if (!fits(admitted.request, answer, resource)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const isOurFault = answer.status === 407 || (answer.status === 401 && scope.authorization === undefined);
   if (isOurFault) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
   const headers = passedHeaders(answer.headers, upstream.urlOf(request.below), bases);
-  const judged = await admitted.judgeResponse({ status: answer.status, headers, body: bodyOf(resource) });
+  const judged = await admitted.judgeResponse({ status: answer.status, headers, body: bodyOf(resource, answered) });
   return forNobodyElse(notModifiedSince(admitted.request, asked, judged));
 }
 

@@ -88,7 +88,7 @@ export class PublicDocuments {
     const answer = await upstream.send({ method: 'GET', below: '/metadata', headers }, never);
     if ([400, 404, 405, 501].includes(answer.status)) return bareStatement(fhirVersion, this.#since);
     if (answer.status !== 200) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
-    return readAnswer(answer, bases);
+    return readAnswer(answer, bases)?.value;
   }
 }
 

@@ -1,5 +1,5 @@
-import { parseExactly } from '../http/exact-numbers.js';
-import { parseStrictJson } from '../http/json.js';
+import type { AnsweredJson } from '../http/json.js';
+import { parseAnswer } from '../http/json.js';
 import { isJsonMedia } from '../http/media.js';
 import type { BaseUrls } from './base-urls.js';
 import { rewriteUrls } from './rewrite.js';
@@ -12,21 +12,27 @@ import type { UpstreamAnswer } from './upstream.js';
  *
  * @throws UpstreamError for what cannot be judged.
  */
-export function readAnswer({ status, headers, body }: UpstreamAnswer, bases: BaseUrls): unknown {
+export function readAnswer({ status, headers, body }: UpstreamAnswer, bases: BaseUrls): AnsweredJson | undefined {
   if (status >= 300 && status <= 399) throw new UpstreamError('ERR_UPSTREAM_REDIRECT');
   if (status < 200 || status > 599) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   if (body.length === 0) return undefined;
   const encoding = headers['content-encoding'];
   const isPlain = encoding === undefined || encoding === 'identity';
-  const parsed = isPlain && isJsonMedia(headers['content-type']) ? parseStrictJson(body, parseExactly) : undefined;
+  const parsed = isPlain && isJsonMedia(headers['content-type']) ? parseAnswer(body) : undefined;
   if (parsed && 'value' in parsed) {
-    return bases.mayMention(body.toString('utf8')) ? rewriteUrls(parsed.value, bases.toPublic) : parsed.value;
+    const { value, text = body.toString('utf8') } = parsed;
+    const renamed = bases.mayMention(text) ? rewriteUrls(value, bases.toPublic) : value;
+    return renamed === value ? parsed : { value: renamed };
   }
   if (status >= 400) return undefined;
   throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
 }
 
 /** A resource that was read here, as the guard takes it: it need not be printed and read again to be judged. */
-export function bodyOf(resource: unknown): { readonly json: unknown } | undefined {
-  return resource === undefined ? undefined : { json: resource };
+export function bodyOf(
+  resource: unknown,
+  answered?: AnsweredJson,
+): { readonly json: unknown; readonly text?: string | undefined } | undefined {
+  if (resource === undefined) return undefined;
+  return { json: resource, text: resource === answered?.value ? answered.text : undefined };
 }

@@ -55,7 +55,7 @@ export async function readStored(
     if (answer.status === 410) scope.gone.add(`${resourceType}/${id}`);
     return null;
   }
-  const resource = readAnswer(answer, bases);
+  const resource = readAnswer(answer, bases)?.value;
   if (answer.status === 401) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
   if (answer.status !== 200 || typeOf(resource) !== resourceType || idOf(resource) !== id) {
     throw new UpstreamError('ERR_UPSTREAM_MALFORMED');

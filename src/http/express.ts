@@ -70,11 +70,15 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       };
       if (admission.verdict === 'admitted') replace(request, admission);
       if (admission.verdict === 'admitted' && admission.judgeStream) streamResponse(response, admission.judgeStream);
-      else if (admission.judgeResponse) holdResponse(response, admission.judgeResponse);
+      else if (admission.judgeResponse) holdResponse(response, admission.judgeResponse, isList(admission.request));
       redirect(request, target);
       next();
     }, next);
   };
+}
+
+function isList(request: FhirRequest): boolean {
+  return request.kind === 'interaction' && /^(?:search|history)-/.test(request.interaction);
 }
 
 /** body-parser 1, of Express 4, leaves `{}` where it parsed nothing. */

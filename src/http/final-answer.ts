@@ -1,19 +1,25 @@
 import omit from 'lodash/omit.js';
 import { printExactly } from './exact-numbers.js';
 import type { FinalAnswer } from './guard.js';
+import type { AnsweredJson } from './json.js';
 import type { Judged } from './judge-response.js';
 import type { Answer } from './outcome.js';
 import type { HeaderBag } from './request.js';
 
-/** What was judged, with those of the server's headers that go with it. */
-export function withServerHeaders(judged: Judged, headers: HeaderBag, asked: HeaderBag): FinalAnswer {
+/** What was judged, with those of the server's headers that go with it. @param source What the server answered with. */
+export function withServerHeaders(
+  judged: Judged,
+  headers: HeaderBag,
+  ifNoneMatch: HeaderBag[string],
+  source?: AnsweredJson,
+): FinalAnswer {
   if (judged.keeps === 'none') return final(judged);
   const passed = passedOn(headers, judged.keeps);
   const others = omit(passed, 'content-type');
-  if (judged.status === 200 && judged.keeps === 'all' && matches(asked['if-none-match'], passed['etag'])) {
+  if (judged.status === 200 && judged.keeps === 'all' && matches(ifNoneMatch, passed['etag'])) {
     return { status: 304, headers: others, body: undefined };
   }
-  const answer = final(judged);
+  const answer = final(judged, source);
   return { ...answer, headers: { ...others, ...answer.headers } };
 }
 
@@ -51,12 +57,12 @@ export function passedOn(headers: HeaderBag, keeps: 'all' | 'lists'): Record<str
   return passed;
 }
 
-/** An answer as it is sent. */
-export function final({ status, headers, body }: Answer): FinalAnswer {
+/** An answer as it is sent. What is left as the server made it is not printed again. */
+export function final({ status, headers, body }: Answer, source?: AnsweredJson): FinalAnswer {
   if (!body) return { status, headers, body: undefined };
   return {
     status,
     headers: { 'content-type': 'application/fhir+json; charset=utf-8', ...headers },
-    body: printExactly(body),
+    body: source?.text !== undefined && source.value === body ? source.text : printExactly(body),
   };
 }

@@ -12,8 +12,8 @@ import { presentedBearer } from './bearer.js';
 import type { BulkDataOptions } from './bulk-data.js';
 import { bulkDataSettings } from './bulk-data.js';
 import { final, passedOn, withServerHeaders } from './final-answer.js';
-import { parseExactly } from './exact-numbers.js';
-import { isBoundedJson, parseStrictJson } from './json.js';
+import type { AnsweredJson } from './json.js';
+import { isBoundedJson, parseAnswer, parseStrictJson } from './json.js';
 import { judgeBundle } from './judge-bundle.js';
 import type { PassedExport } from './judge-export.js';
 import { isExport, judgeJob, judgeKickOff } from './judge-export.js';
@@ -90,8 +90,11 @@ export interface GuardRequest {
 export interface ServerResponse {
   readonly status: number;
   readonly headers: HeaderBag;
-  /** Its bytes, or what a host has made of them with the strictness of the guard (parseStrictJson, parseExactly). */
-  readonly body: Uint8Array | string | { readonly json: unknown } | undefined;
+  /**
+   * Its bytes, its text, or what a host has made of them with the strictness of the guard (parseAnswer); with the text if
+   * JSON.stringify makes the very same of it, so that it need not be printed anew.
+   */
+  readonly body: Uint8Array | string | { readonly json: unknown; readonly text?: string | undefined } | undefined;
 }
 
 /** A request that may be executed, exactly as it stands here. */
@@ -353,6 +356,8 @@ function admitted(
 ): Admitted {
   const form = canonicalForm(request);
   const condition = request.kind === 'interaction' ? request.condition : undefined;
+  // Now: a host takes it out of the headers, so that it is not answered before the judgement.
+  const ifNoneMatch = incoming.headers['if-none-match'];
   return {
     verdict: 'admitted',
     request,
@@ -371,7 +376,7 @@ function admitted(
     },
     judgeResponse: async (response) => {
       try {
-        return await answerTo(asking, request, incoming.headers, response, respond);
+        return await answerTo(asking, request, ifNoneMatch, response, respond);
       } catch {
         return final(refusal(500, 'exception'));
       }
@@ -419,27 +424,26 @@ function preferred(prefer: HeaderBag[string]): string | undefined {
 async function answerTo(
   asking: Asking,
   request: FhirRequest,
-  asked: HeaderBag,
+  ifNoneMatch: HeaderBag[string],
   response: ServerResponse,
   respond: (received: Received) => Promise<Judged>,
 ): Promise<FinalAnswer> {
   const { status, headers, body } = response;
-  if (typeof body === 'object' && 'json' in body)
-    return withServerHeaders(await respond({ status, resource: body.json, headers }), headers, asked);
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-  if (bytes === undefined || bytes.length === 0)
-    return withServerHeaders(await respond({ status, resource: undefined, headers }), headers, asked);
-  const isPlain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity';
-  const verdict = isPlain && isJsonMedia(headers['content-type']) ? parseStrictJson(bytes, parseExactly) : undefined;
-  if (verdict && 'value' in verdict) {
-    return withServerHeaders(await respond({ status, resource: verdict.value, headers }), headers, asked);
+  const judge = async (source?: AnsweredJson): Promise<FinalAnswer> =>
+    withServerHeaders(await respond({ status, resource: source?.value, headers }), headers, ifNoneMatch, source);
+  if (typeof body === 'object' && 'json' in body) {
+    return judge({ value: body.json, ...(body.text !== undefined && { text: body.text }) });
   }
-  if (status >= 400) return withServerHeaders(await respond({ status, resource: undefined, headers }), headers, asked);
+  if (body === undefined || body.length === 0) return judge();
+  const isPlain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity';
+  const verdict = isPlain && isJsonMedia(headers['content-type']) ? parseAnswer(body) : undefined;
+  if (verdict && 'value' in verdict) return judge(verdict);
+  if (status >= 400) return judge();
   // Bytes that nobody can judge: a PDF of a Binary, XML. Only for those who may see whatever it is.
   const isReading =
     request.kind === 'interaction' && (request.interaction === 'read' || request.interaction === 'vread');
   if (isReading && status === 200 && (await opensAll(asking, request.interaction, request.resourceType))) {
-    return { status, headers: passedOn(headers, 'all'), body: bytes };
+    return { status, headers: passedOn(headers, 'all'), body };
   }
   return final(unjudged());
 }

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse as NodeResponse } from 'node:http';
-import type { Admitted, FinalAnswer } from './guard.js';
+import type { Admitted, FinalAnswer, ServerResponse } from './guard.js';
+import { takeJson } from './take-json.js';
 
 /** More than this is held for no client. In bytes. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
@@ -7,9 +8,11 @@ const MAX_HELD_BYTES = 64 * 1024 * 1024;
 /**
  * Holds back what a host writes until it has been judged, then sends the judgement in its place. Whatever the host
  * uses, it ends in these methods of Node's; no byte and no header leaves before the last of them.
+ *
+ * @param isList Whether a searchset or a history is answered, of which no ETag is kept. Default false.
  */
-export function holdResponse(response: NodeResponse, judge: Admitted['judgeResponse']): void {
-  const chunks: Buffer[] = [];
+export function holdResponse(response: NodeResponse, judge: Admitted['judgeResponse'], isList = false): void {
+  const chunks: (Buffer | string)[] = [];
   let size = 0;
   let ended = false;
   const original = {
@@ -20,10 +23,22 @@ export function holdResponse(response: NodeResponse, judge: Admitted['judgeRespo
 
   const take = (chunk: unknown, encoding: unknown): void => {
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
-    const bytes = typeof chunk === 'string' ? Buffer.from(chunk, encodingOf(encoding)) : Buffer.from(chunk);
-    size += bytes.length;
+    const isText = typeof chunk === 'string' && isUtf8(encoding);
+    // A copy: whoever writes a buffer may use it again.
+    const piece = isText ? chunk : Buffer.from(chunk as string, encodingOf(encoding));
+    size += Buffer.byteLength(piece);
     if (size > MAX_HELD_BYTES) original.destroy();
-    else chunks.push(bytes);
+    else chunks.push(piece);
+  };
+  const finish = (body: ServerResponse['body'], callback?: () => void): void => {
+    ended = true;
+    void judge({ status: response.statusCode, headers: response.getHeaders(), body }).then(
+      (answer) => {
+        Object.assign(response, { writeHead: original.writeHead });
+        sendAnswer(response, answer, original.end, callback);
+      },
+      () => original.destroy(),
+    );
   };
 
   holdHead(response);
@@ -34,19 +49,21 @@ export function holdResponse(response: NodeResponse, judge: Admitted['judgeRespo
   };
   response.end = ((...args: unknown[]) => {
     if (ended) return response;
-    ended = true;
     take(args[0], args[1]);
-    const headers = response.getHeaders();
-    const body = chunks.length === 0 ? undefined : Buffer.concat(chunks);
-    void judge({ status: response.statusCode, headers, body }).then(
-      (answer) => {
-        Object.assign(response, { writeHead: original.writeHead });
-        sendAnswer(response, answer, original.end, callbackIn(args));
-      },
-      () => original.destroy(),
-    );
+    finish(bodyOf(chunks), callbackIn(args));
     return response;
   }) as NodeResponse['end'];
+  takeJson(response, isList, (body) => {
+    if (ended || chunks.length > 0) return false;
+    finish(body);
+    return true;
+  });
+}
+
+/** One text, as most answers come, is left as it is. */
+function bodyOf(chunks: readonly (Buffer | string)[]): Buffer | string | undefined {
+  if (chunks.length <= 1) return chunks[0];
+  return Buffer.concat(chunks.map((each) => (typeof each === 'string' ? Buffer.from(each) : each)));
 }
 
 /** Lets status and headers wait on a response until something is sent. */
@@ -64,14 +81,15 @@ export function holdHead(response: NodeResponse): void {
 export function sendAnswer(
   response: NodeResponse,
   { status, headers, body }: FinalAnswer,
-  end: (chunk: string | Uint8Array, callback?: () => void) => unknown = response.end.bind(response),
+  end: (chunk: string | Uint8Array, encoding: 'utf8', callback?: () => void) => unknown = response.end.bind(response),
   callback?: () => void,
 ): void {
   setHead(response, status, headers);
-  const bytes = typeof body === 'string' ? Buffer.from(body) : (body ?? Buffer.alloc(0));
+  // A text, not its bytes: Node sends a text together with the headers, in one piece.
+  const content = body ?? '';
   // RFC 9110, 8.6: no Content-Length where the status says that there is no content.
-  if (status !== 204 && status !== 304) response.setHeader('content-length', bytes.length);
-  end(bytes, callback);
+  if (status !== 204 && status !== 304) response.setHeader('content-length', Buffer.byteLength(content));
+  end(content, 'utf8', callback);
 }
 
 /** Status and headers in place of all that were set. */
@@ -85,6 +103,10 @@ export function setHead(response: NodeResponse, status: number, headers: FinalAn
 
 /** What the host set for the browser's sake goes with every answer. */
 const STAYS = /^(?:access-control-|vary$|strict-transport-security$|x-request-id$)/;
+
+function isUtf8(encoding: unknown): boolean {
+  return encodingOf(encoding) === 'utf8' || encoding === 'utf-8';
+}
 
 export function encodingOf(encoding: unknown): BufferEncoding {
   return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';

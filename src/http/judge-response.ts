@@ -176,7 +176,9 @@ async function filter(
   }
   const found = matchesIn((bundle as Json)['entry']);
   const isPart = isPaged(bundle as Json) || (typeof total === 'number' && total > found);
-  if (!isPart || (await opensAll(asking, operation, request.resourceType))) return kept;
+  if (!isPart || (await opensAll(asking, operation, request.resourceType))) {
+    return isTheSame(kept, bundle as Json) ? (bundle as Json) : kept;
+  }
   // Where matches were dropped, there is more than the caller's own, whatever the server was asked for.
   const isOwn = asking.settings.paging === 'any' || (pages && found === matchesIn(entries));
   const hidden = new Set(isOwn ? ['last'] : PAGE_LINKS);
@@ -184,9 +186,26 @@ async function filter(
   return { ...omit(kept, 'total'), link };
 }
 
+/** Whether nothing was left out of a Bundle, so that the text that it came in may be handed on. */
+function isTheSame(kept: Json, bundle: Json): boolean {
+  const [names, own] = [Object.keys(kept), Object.keys(bundle)];
+  return names.length === own.length && names.every((name) => isSameMember(kept[name], bundle[name]));
+}
+
+function isSameMember(kept: unknown, member: unknown): boolean {
+  if (!Array.isArray(kept) || !Array.isArray(member)) return kept === member;
+  return kept.length === member.length && kept.every((each, index) => each === member[index]);
+}
+
 /** An entry without what may speak of other resources: links, outcomes, and the search of a conditional request. */
 function plainEntry(entry: unknown): unknown {
-  const { request, response } = entry as { readonly request?: Json; readonly response?: Json };
+  const { link, request, response } = entry as {
+    readonly link?: unknown;
+    readonly request?: Json;
+    readonly response?: Json;
+  };
+  // What a search finds has, as a rule, none of them.
+  if (link === undefined && request === undefined && response === undefined) return entry;
   const { url } = request ?? {};
   return {
     ...omit(entry as Json, 'link', 'request', 'response'),

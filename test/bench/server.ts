@@ -14,14 +14,24 @@ import { cpuTime } from './rounds.js';
 export interface Addresses {
   readonly plain: string;
   readonly guarded: string;
+  /** The same two for a host that prints its resources itself, and sends a text. */
+  readonly plainText: string;
+  readonly guardedText: string;
   readonly proxy: string;
   readonly gateway: string;
 }
 
 const PATH = new URL(BASE).pathname;
 
-/** A FHIR server in Express that has its resources in memory, or waits so many milliseconds for them. */
-function fhirServer(delay: number, guard?: (app: Express) => void): RequestListener {
+interface Answering {
+  /** Milliseconds that the server waits for its store. */
+  readonly delay: number;
+  /** Whether it prints its resources itself, where most leave that to `response.json`. */
+  readonly text: boolean;
+}
+
+/** A FHIR server in Express that has its resources in memory, or waits for them. */
+function fhirServer({ delay, text }: Answering, guard?: (app: Express) => unknown): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -37,7 +47,8 @@ function fhirServer(delay: number, guard?: (app: Express) => void): RequestListe
     entry: Array.from({ length: 50 }, (_, n) => ({ resource: own[n % own.length], search: { mode: 'match' } })),
   };
   const answer = (response: Response, resource: unknown): void => {
-    const send = (): unknown => response.type('application/fhir+json').send(JSON.stringify(resource));
+    response.type('application/fhir+json');
+    const send = (): unknown => (text ? response.send(JSON.stringify(resource)) : response.json(resource));
     if (delay === 0) send();
     else setTimeout(send, delay);
   };
@@ -81,12 +92,17 @@ async function listen(listener: RequestListener): Promise<string> {
 async function start(jwksEndpoint: string, delay: number): Promise<Addresses> {
   const handler = (): SMARTHandler => handlerFor('patient', {}, { ...CONFIG, jwksEndpoint });
   const options = { baseUrl: BASE, fhirVersion: '4.0.1' };
-  const plain = await listen(fhirServer(delay));
-  const guarded = await listen(fhirServer(delay, (app) => app.use(PATH, smartFhirExpress(handler(), options))));
+  const guard = (app: Express): unknown => app.use(PATH, smartFhirExpress(handler(), options));
+  const plain = await listen(fhirServer({ delay, text: false }));
+  const guarded = await listen(fhirServer({ delay, text: false }, guard));
+  const plainText = await listen(fhirServer({ delay, text: true }));
+  const guardedText = await listen(fhirServer({ delay, text: true }, guard));
   const gateway = createGateway(handler(), { ...options, upstream: plain });
   return {
     plain,
     guarded,
+    plainText,
+    guardedText,
     proxy: await listen(bareProxy(plain)),
     gateway: await listen((request, response) => void gateway.handle(request, response)),
   };

@@ -23,6 +23,7 @@ const LOADS = [
 
 const KINDS = [
   { kind: 'express', work: 'guarded Express', yardstick: 'unguarded', bound: { must: 1.1, aim: 1.03 } },
+  { kind: 'text', work: 'guarded Express that sends texts', yardstick: 'unguarded', bound: { must: 1.1, aim: 1.03 } },
   { kind: 'gateway', work: 'gateway', yardstick: 'bare undici proxy', bound: { must: 1.25, aim: 1.1 } },
 ] as const;
 
@@ -42,14 +43,14 @@ export async function serverRows({ rounds }: Effort): Promise<Result[]> {
     const rows: Result[] = [];
     for (const { id, name, delay, connections } of LOADS) {
       const order: ServerOrder = { jwksEndpoint: issuer.jwksEndpoint, delay };
-      const { plain, guarded, proxy, gateway } = await ask<Addresses>(server, order);
+      const { plain, guarded, plainText, guardedText, proxy, gateway } = await ask<Addresses>(server, order);
+      const pairs = { express: [guarded, plain], text: [guardedText, plainText], gateway: [gateway, proxy] };
       for (const { kind, work, yardstick, bound } of KINDS) {
         for (const request of REQUESTS) {
-          const sides = kind === 'express' ? [guarded, plain] : [gateway, proxy];
           const reports = await alternate(
             server,
             loader,
-            sides.map((side) => ({ url: `${side}${request.path}`, token, connections, seconds: 1 })),
+            pairs[kind].map((side) => ({ url: `${side}${request.path}`, token, connections, seconds: 1 })),
             rounds,
           );
           rows.push(

@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MAX_JSON_DEPTH, isBoundedJson, parseStrictJson } from '../../src/http/json.js';
+import { parseExactly } from '../../src/http/exact-numbers.js';
+import { MAX_JSON_DEPTH, isBoundedJson, isPlainJson, parseAnswer, parseStrictJson } from '../../src/http/json.js';
+import { RUNS } from '../runs.js';
 
 const parse = (text: string): unknown => parseStrictJson(Buffer.from(text));
 
@@ -75,4 +77,125 @@ describe('JSON that every parser reads alike', () => {
     expect(isBoundedJson({ a: [{ b: null }] })).to.equal(true);
     expect(isBoundedJson(JSON.parse('{"__proto__":1}'))).to.equal(false);
   });
+
+  describe('as a server answers it', () => {
+    const printed = { resourceType: 'Patient', id: 'a', name: [{ family: 'O\u2028"\\' }], multipleBirthInteger: 2 };
+
+    it('comes with its text where JSON.stringify makes the same', () => {
+      const text = JSON.stringify(printed);
+      for (const body of [text, Buffer.from(text)]) {
+        expect(parseAnswer(body)).to.deep.equal({ value: printed, text });
+      }
+    });
+
+    const others: Readonly<Record<string, string>> = {
+      'with spaces': '{"a": 1}',
+      'printed for people': '{\n  "a": 1\n}',
+      'a number with a digit that JavaScript would drop': '{"a":1.0}',
+      'another escape': '{"a":"\\u0041"}',
+      'names that are indices': '{"b":1,"1":2}',
+    };
+    for (const [name, text] of Object.entries(others)) {
+      it(`comes without it elsewhere: ${name}`, () => {
+        expect(parseAnswer(text)).to.deep.equal({ value: JSON.parse(text) as unknown });
+      });
+    }
+
+    for (const [text, flaw] of Object.entries(refused)) {
+      // The one that JSON.stringify would write: it was read rightly.
+      if (text === '{"\\\\":0}') continue;
+      it(`${JSON.stringify(text.slice(0, 40))} is refused: ${flaw}`, () => {
+        expect(parseAnswer(text)).to.deep.equal({ flaw });
+        expect(parseAnswer(Buffer.from(text))).to.deep.equal({ flaw });
+      });
+    }
+
+    it('bytes that are no UTF-8, and texts that cannot be written in it, are not taken as they are', () => {
+      expect(parseAnswer(Uint8Array.of(0x22, 0xff, 0x22))).to.deep.equal({ flaw: 'encoding' });
+      // A half of a surrogate pair: what is sent is U+FFFD.
+      expect(parseAnswer('{"a":"\ud800"}')).to.deep.equal({ value: { a: '\ufffd' } });
+    });
+
+    it('is read as strictly as a request, whatever comes', () => {
+      const piece = fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '"b"', '"__proto__"', '1', '1.0', 'null', ' ');
+      const text = fc.oneof(
+        fc.array(piece, { maxLength: 14 }).map((pieces) => pieces.join('')),
+        fc.jsonValue().map((value) => JSON.stringify(value)),
+      );
+      fc.assert(
+        fc.property(text, (each) => {
+          const verdict = parseAnswer(each);
+          const strict = parseStrictJson(Buffer.from(each), parseExactly);
+          if ('flaw' in verdict) expect(strict).to.deep.equal(verdict);
+          // A name with an escape that came out right is none that was misread.
+          else if ('value' in strict) expect(verdict.value).to.deep.equal(strict.value);
+          else expect([strict.flaw, 'text' in verdict]).to.deep.equal(['escaped-name', true]);
+          if ('text' in verdict) expect([verdict.text, JSON.stringify(verdict.value)]).to.deep.equal([each, each]);
+        }),
+        { numRuns: RUNS },
+      );
+    });
+  });
+
+  describe('as a host has it', () => {
+    it('is plain if it is what its JSON says', () => {
+      fc.assert(
+        fc.property(fc.anything({ withDate: true, withNullPrototype: true, withSparseArray: true }), (value) => {
+          if (!isPlainJson(value)) return;
+          const again: unknown = JSON.parse(JSON.stringify(value));
+          // Without a prototype it is no less an object.
+          expect(JSON.stringify(again)).to.equal(JSON.stringify(value));
+          expect(sameAs(again, value)).to.equal(true);
+        }),
+        { numRuns: RUNS },
+      );
+      fc.assert(
+        fc.property(fc.jsonValue(), (value) => {
+          const again: unknown = JSON.parse(JSON.stringify(value));
+          fc.pre(!JSON.stringify(again).includes('__proto__'));
+          expect(isPlainJson(again)).to.equal(true);
+        }),
+        { numRuns: RUNS },
+      );
+    });
+
+    const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
+    const circle: unknown[] = [];
+    circle.push(circle);
+    const odd: Readonly<Record<string, unknown>> = {
+      'a Date': { at: new Date(0) },
+      'a class': new (class {
+        readonly a = 1;
+      })(),
+      'a list of its own kind': { a: new (class extends Array<number> {})(1) },
+      'a Map': { a: new Map() },
+      'a member that is undefined': { a: undefined },
+      'a hole': { a: Array(1) },
+      'a function': { a: () => 1 },
+      'a symbol': { a: Symbol('a') },
+      'a big integer': { a: 1n },
+      'no number': { a: NaN },
+      'a number without end': { a: Infinity },
+      'minus zero': { a: -0 },
+      'something that makes its own JSON': { a: Object.defineProperty({}, 'toJSON', { value: () => 1 }) },
+      'a list that makes its own JSON': Object.assign([1], { toJSON: () => 1 }),
+      'a member __proto__': JSON.parse('{"__proto__":{"a":1}}') as unknown,
+      'a circle': circle,
+      'too many levels': deep(MAX_JSON_DEPTH + 1),
+    };
+    for (const [name, value] of Object.entries(odd)) {
+      it(`is not plain with ${name}`, () => {
+        expect(isPlainJson(value)).to.equal(false);
+      });
+    }
+  });
 });
+
+/** Deeply equal, prototypes aside. */
+function sameAs(one: unknown, other: unknown): boolean {
+  if (typeof one !== 'object' || one === null || typeof other !== 'object' || other === null)
+    return Object.is(one, other);
+  const [names, others] = [Object.keys(one), Object.keys(other)];
+  const [first, second] = [one, other] as [Record<string, unknown>, Record<string, unknown>];
+  return names.length === others.length && names.every((name) => sameAs(first[name], second[name]));
+}

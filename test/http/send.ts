@@ -19,7 +19,7 @@ export interface Sent {
 
 /** Sends a request with the path exactly as given: fetch would tidy it up. */
 export async function send(
-  host: Host,
+  host: Pick<Host, 'base'>,
   path: string,
   { method = 'GET', token, headers = {}, body }: Sent = {},
 ): Promise<Answered> {
