@@ -47,6 +47,8 @@ interface Candidate {
    */
   readonly constraints: readonly (readonly Constraint[])[];
   readonly encounter: ((resource: Readonly<Record<string, unknown>>) => boolean) | undefined;
+  /** Whether it opens every resource of the type: nothing in a resource need be looked at. */
+  readonly opensAll: boolean;
 }
 
 /** Enough reasons to find the mistake, not so many that a token of a thousand scopes fills the log. */
@@ -110,12 +112,7 @@ export class Judge {
 
   /** Whether every resource of a type is covered: by a system or an admin, without a constraint or a narrowing. */
   opensAll(resourceType: string): boolean {
-    if (this.#policy.narrow) return false;
-    if (this.#policy.membership.contained === 'refuse' && !CONTAINS_NOTHING.has(resourceType)) return false;
-    return this.#candidatesFor(resourceType).some(
-      ({ reach, constraints, encounter }) =>
-        constraints.length === 0 && encounter === undefined && typeof reach.unseen(undefined) === 'object',
-    );
+    return this.#candidatesFor(resourceType).some((candidate) => candidate.opensAll);
   }
 
   /** What a query may touch, for the query gate. */
@@ -139,9 +136,19 @@ export class Judge {
     const type = typeOf(resource);
     if (type === undefined) return false;
     const held = resource as Readonly<Record<string, unknown>>;
-    const id = idOf(resource);
+    let last: Reach | undefined;
+    let reached = false;
     for (const candidate of this.#candidatesFor(type)) {
-      if (typeof this.#judgeSeen(candidate, type, held, id) !== 'string') return true;
+      if (candidate.opensAll) return true;
+      const { reach } = candidate;
+      // Grants of one identity share their reach, so a resource is walked once for all of them.
+      if (reach !== last) {
+        // The id matters in resources of the identity's own type alone.
+        const id = reach.self === undefined ? undefined : idOf(resource);
+        reached = typeof reach.seen(held, id) !== 'string';
+        last = reach;
+      }
+      if (reached && this.#flawIn(candidate, type, held) === undefined) return true;
     }
     return false;
   }
@@ -217,13 +224,21 @@ export class Judge {
   }
 
   #judgeSeen(
-    { grant, reach, constraints, encounter }: Candidate,
+    candidate: Candidate,
     type: string,
     resource: Readonly<Record<string, unknown>>,
     id: string | undefined,
   ): Evidence | DenyCode {
-    const outcome = reach.seen(resource, id);
-    if (typeof outcome === 'string') return outcome;
+    const outcome = candidate.reach.seen(resource, id);
+    return typeof outcome === 'string' ? outcome : (this.#flawIn(candidate, type, resource) ?? outcome);
+  }
+
+  /** What keeps a grant that reaches a resource from covering it. */
+  #flawIn(
+    { grant, constraints, encounter }: Candidate,
+    type: string,
+    resource: Readonly<Record<string, unknown>>,
+  ): DenyCode | undefined {
     for (const alternatives of constraints) {
       if (!alternatives.some((constraint) => constraint.matches(resource))) return 'constraint-not-met';
     }
@@ -231,7 +246,7 @@ export class Judge {
     if (this.#policy.membership.contained === 'refuse' && !this.#coversContained(grant, resource)) {
       return 'contained-not-covered';
     }
-    return this.#passesHostRule(grant, type, resource) ? outcome : 'host-rule';
+    return this.#passesHostRule(grant, type, resource) ? undefined : 'host-rule';
   }
 
   #coversContained(grant: Grant, resource: Readonly<Record<string, unknown>>): boolean {
@@ -279,6 +294,7 @@ export class Judge {
     const writes = !READING.has(first);
     const candidates: Candidate[] = [];
     const plain = new Set<Grant['subject']>();
+    const reaches = new Map<Grant['subject'], Reach>();
     for (const grant of granted) {
       if (!coversType(grant, type) || !grant.interactions.has(first)) continue;
       const own = constraintOf(this.#policy, type, grant);
@@ -291,15 +307,28 @@ export class Judge {
       // A second plain grant of the same identity opens nothing that the first does not.
       if (constraints.length === 0 && plain.has(grant.subject)) continue;
       if (constraints.length === 0) plain.add(grant.subject);
+      let reach = reaches.get(grant.subject);
+      if (reach === undefined) {
+        reach = reachOf(grant, type, writes, this.#policy, this.#caller.claims, this.#caller.base);
+        reaches.set(grant.subject, reach);
+      }
+      const encounter = encounterCheck(grant, type, this.#caller, this.#policy.version);
       candidates.push({
         grant,
-        reach: reachOf(grant, type, writes, this.#policy, this.#caller.claims, this.#caller.base),
+        reach,
         constraints: constraints as readonly (readonly Constraint[])[],
-        encounter: encounterCheck(grant, type, this.#caller, this.#policy.version),
+        encounter,
+        opensAll: reach.all && constraints.length === 0 && encounter === undefined && !this.#mayNarrow(type),
       });
     }
     // Plain grants first: the cheapest way to an answer, and the plainest reason.
     return candidates.sort((a, b) => a.constraints.length - b.constraints.length);
+  }
+
+  /** Whether the policy may refuse a resource of a type that a grant covers. */
+  #mayNarrow(type: string): boolean {
+    const { narrow, membership } = this.#policy;
+    return narrow !== undefined || (membership.contained === 'refuse' && !CONTAINS_NOTHING.has(type));
   }
 
   #covers(grant: Grant, resourceType: string | undefined): boolean {

@@ -18,6 +18,10 @@ export interface Evidence {
 
 /** Whether one grant reaches resources of one type: evidence if it does, a reason code if it does not. */
 export interface Reach {
+  /** Whether it reaches every resource of the type, whatever it holds. */
+  readonly all: boolean;
+  /** The id of the resource that is the identity itself; undefined where it is of another type, or elsewhere. */
+  readonly self: string | undefined;
   /** A resource at hand. @param id The id by which the server knows it, if it does. */
   seen(resource: Readonly<Record<string, unknown>>, id: string | undefined): Evidence | DenyCode;
   /** A resource of which only the id is known, or nothing. */
@@ -29,7 +33,12 @@ const ADMIN: Evidence = { code: 'admin' };
 const SELF: Evidence = { code: 'self' };
 const SHARED: Evidence = { code: 'shared-type' };
 
-const always = (evidence: Evidence): Reach => ({ seen: () => evidence, unseen: () => evidence });
+const always = (evidence: Evidence): Reach => ({
+  all: true,
+  self: undefined,
+  seen: () => evidence,
+  unseen: () => evidence,
+});
 
 /**
  * Works out once how a grant reaches the resources of a type.
@@ -66,8 +75,7 @@ export function reachOf(
   const member = mode === 'compartment' ? 'compartment' : 'referenced';
   const outside: DenyCode = mode === 'compartment' ? 'not-in-compartment' : 'not-referenced';
   const accepts = (reference: string): boolean => refersTo(reference, subject);
-  const isSubject = (id: string | undefined): boolean =>
-    subject.local && type === subject.resourceType && id === subject.id;
+  const self = subject.local && type === subject.resourceType ? subject.id : undefined;
   const ruleReaches = rules
     .filter(({ resourceType }) => resourceType === type)
     .map((rule) => ruleReach(rule, claims, base))
@@ -76,8 +84,10 @@ export function reachOf(
     !writes && membership.sharedTypes.has(type) ? (referencePlan(version, type, 'Patient') ?? NOWHERE) : undefined;
 
   return {
+    all: false,
+    self,
     seen(resource, id) {
-      if (isSubject(id)) return SELF;
+      if (self !== undefined && id === self) return SELF;
       const path = plan && findReference(plan, resource, accepts);
       if (path !== undefined) return { code: member, path };
       for (const reach of ruleReaches) {
@@ -89,7 +99,7 @@ export function reachOf(
       return outside;
     },
     unseen(id) {
-      return isSubject(id) ? SELF : 'stored-unknown';
+      return self !== undefined && id === self ? SELF : 'stored-unknown';
     },
   };
 }

@@ -50,8 +50,9 @@ export function refersTo(reference: string, subject: Subject): boolean {
   // Most references are too short to be this one with a version.
   const end = reference.length < relative.length + MIN_VERSION ? reference.length : endOfUnversioned(reference);
   const at = end - relative.length;
-  // Nearly always it ends here: the reference names somebody else.
-  if (at < 0 || !reference.endsWith(relative, end)) return false;
+  // Nearly always it ends here: the reference names somebody else, and its id mostly has another last character.
+  if (at < 0 || reference.charCodeAt(end - 1) !== relative.charCodeAt(relative.length - 1)) return false;
+  if (!reference.endsWith(relative, end)) return false;
   if (at === 0) return subject.local;
   if (subject.absolute.includes(reference)) return true;
   const base = reference.slice(0, at);

@@ -40,6 +40,7 @@ function walkNode(node: ReferenceNode, value: unknown, walk: Walk, depth: number
   if (!isObject(value) || depth > MAX_DEPTH || (walk.visits += 1) > MAX_VISITS) return undefined;
   for (const name of node.references) {
     const held = value[name];
+    // Most elements that could be there are not.
     if (held !== undefined && holdsReference(held, walk.accepts)) return name;
   }
   for (const [name, child] of node.children) {
@@ -53,20 +54,25 @@ function walkNode(node: ReferenceNode, value: unknown, walk: Walk, depth: number
 
 function walkMembers(node: ReferenceNode, held: unknown, walk: Walk, depth: number): string | undefined {
   if (!Array.isArray(held)) return walkNode(node, held, walk, depth);
-  for (const member of held) {
-    const path = walkNode(node, member, walk, depth);
+  for (let at = 0; at < held.length; at += 1) {
+    const path = walkNode(node, held[at], walk, depth);
     if (path !== undefined) return path;
   }
   return undefined;
 }
 
 function holdsReference(held: unknown, accepts: Accepts): boolean {
-  if (Array.isArray(held)) return held.some((member) => isAccepted(member, accepts));
-  return isAccepted(held, accepts);
+  if (!Array.isArray(held)) return isAccepted(held, accepts);
+  for (let at = 0; at < held.length; at += 1) {
+    if (isAccepted(held[at], accepts)) return true;
+  }
+  return false;
 }
 
 function isAccepted(value: unknown, accepts: Accepts): boolean {
-  return isObject(value) && typeof value['reference'] === 'string' && accepts(value['reference']);
+  if (!isObject(value)) return false;
+  const { reference } = value;
+  return typeof reference === 'string' && accepts(reference);
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -16,11 +16,13 @@ const WITH_SYSTEM = new Set(['Coding', 'CodeableConcept', 'Identifier']);
 const PRIMITIVE = new Set(['code', 'string', 'id', 'uri']);
 
 interface TokenTable {
-  readonly codes: ReadonlySet<unknown>;
-  readonly withoutSystem: ReadonlySet<unknown>;
-  readonly systems: ReadonlySet<unknown>;
-  readonly pairs: ReadonlyMap<unknown, ReadonlySet<unknown>>;
+  /** The systems that each code may have; `undefined` among them for one without. */
+  readonly systemsOf: ReadonlyMap<unknown, readonly unknown[] | typeof ANY>;
+  /** The systems of which any code will do. */
+  readonly systems: readonly unknown[];
 }
+
+const ANY = 'any system';
 
 /**
  * Tokens (FHIR R4, 3.1.1.4.10). Compared letter by letter: the specification leaves it to the code system whether case
@@ -53,11 +55,11 @@ export const TOKEN: ValueRule<TokenValue> = {
       case 'Identifier':
         return (value) => isObject(value) && has(table, value['system'], value['value']);
       case 'ContactPoint':
-        return (value) => isObject(value) && table.codes.has(value['value']);
+        return (value) => isObject(value) && hasCode(table, value['value']);
       case 'boolean':
-        return (value) => typeof value === 'boolean' && table.codes.has(value ? 'true' : 'false');
+        return (value) => typeof value === 'boolean' && hasCode(table, value ? 'true' : 'false');
       default:
-        return (value) => table.codes.has(value);
+        return (value) => hasCode(table, value);
     }
   },
 };
@@ -67,27 +69,34 @@ function conceptMatcher(table: TokenTable): ValueMatcher {
   return (value) => isObject(value) && someMember(value['coding'], matchesCoding);
 }
 
-/** Whatever is no string is in none of the tables, and no value is empty. */
-function has(table: TokenTable, system: unknown, code: unknown): boolean {
-  if (table.codes.has(code)) return true;
-  if (system === undefined) return table.withoutSystem.has(code);
-  return table.systems.has(system) || table.pairs.get(system)?.has(code) === true;
+/**
+ * Whatever is no string is in none of the tables, and no value is empty. The code is looked at first: it is short, and
+ * mostly it decides.
+ */
+function has({ systemsOf, systems }: TokenTable, system: unknown, code: unknown): boolean {
+  const allowed = systemsOf.get(code);
+  if (allowed !== undefined && (allowed === ANY || allowed.includes(system))) return true;
+  return systems.length > 0 && systems.includes(system);
+}
+
+function hasCode({ systemsOf }: TokenTable, code: unknown): boolean {
+  return systemsOf.get(code) === ANY;
 }
 
 function tabulate(values: readonly TokenValue[]): TokenTable {
-  const pairs = new Map<string, Set<string>>();
+  const systemsOf = new Map<unknown, unknown[] | typeof ANY>();
+  const systems: unknown[] = [];
   for (const value of values) {
-    if (value.kind !== 'pair') continue;
-    const known = pairs.get(value.system);
-    if (known === undefined) pairs.set(value.system, new Set([value.code]));
-    else known.add(value.code);
+    if (value.kind === 'system') {
+      systems.push(value.system);
+    } else if (value.kind === 'code') {
+      systemsOf.set(value.code, ANY);
+    } else {
+      const known = systemsOf.get(value.code);
+      const system = value.kind === 'pair' ? value.system : undefined;
+      if (known === undefined) systemsOf.set(value.code, [system]);
+      else if (known !== ANY) known.push(system);
+    }
   }
-  const codesOf = (kind: 'code' | 'no-system'): Set<unknown> =>
-    new Set(values.flatMap((value) => (value.kind === kind ? [value.code] : [])));
-  return {
-    codes: codesOf('code'),
-    withoutSystem: codesOf('no-system'),
-    systems: new Set(values.flatMap((value) => (value.kind === 'system' ? [value.system] : []))),
-    pairs,
-  };
+  return { systemsOf, systems };
 }
