@@ -43,6 +43,9 @@ describe('intersectScopes', () => {
     ['system/Patient.dus system/patient.rs System/Patient.rs', 'system/*.cruds', ''],
     ['system/Patient.rs?name:exact=x', 'system/*.cruds', ''],
     ['system/Patient.rs', 'system/Patient.rs?name:exact=x system/Patient.sr', ''],
+    // One condition said twice, in two orders, is one: neither scope may make the other seem needless.
+    ['system/*.rs', 'system/Patient.rs?code=a,b system/Patient.rs?code=a,b&code=b,a', 'system/Patient.rs?code=a,b'],
+    ['system/*.rs?code=a,b&code=b,a', 'system/Patient.rs', 'system/Patient.rs?code=a,b'],
     ['', 'system/*.cruds', ''],
     ['system/*.cruds', '', ''],
     ['  system/Patient.r   ', ' system/Patient.r ', 'system/Patient.r'],

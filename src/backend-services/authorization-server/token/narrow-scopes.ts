@@ -1,4 +1,4 @@
-import { intersectScopes } from '../../../scope/intersect.js';
+import { eachOfIntersection, intersectScopes } from '../../../scope/intersect.js';
 import { parseScope } from '../../../scope/parse.js';
 import type { RegisteredClient } from '../clients/client.js';
 import type { Settings } from '../settings.js';
@@ -6,6 +6,11 @@ import { OAuthError } from '../wire/oauth-error.js';
 
 /** More scopes than anybody asks for; each costs a comparison with each registered one. */
 const MAX_SCOPES = 500;
+/**
+ * Characters of a request's scopes, and of what is granted. A token that names more outgrows the header that has to
+ * carry it: servers end that at 8 or 16 KiB.
+ */
+const MAX_LENGTH = 8_192;
 
 /** Scopes that speak of a user at a browser, whom a backend service does not have. */
 const USER_SCOPES: ReadonlySet<string> = new Set(['openid', 'profile', 'fhirUser', 'offline_access', 'online_access']);
@@ -30,7 +35,9 @@ export async function narrowScopes(
 ): Promise<readonly string[]> {
   // RFC 6749 §3.3 leaves a default or a refusal; a default would grant what nobody asked for.
   if (requested === undefined) throw new OAuthError('invalid_scope', 'scope is required');
-  const tokens = requested.split(' ').filter((token) => token !== '');
+  // One that is said again says nothing more.
+  const tokens = [...new Set(requested.split(' ').filter((token) => token !== ''))];
+  if (tokens.join(' ').length > MAX_LENGTH) throw new OAuthError('invalid_scope', 'scope is too long');
   if (tokens.length > MAX_SCOPES) throw new OAuthError('invalid_scope', `more than ${MAX_SCOPES} scopes`);
   if (!tokens.every((token) => /^[!#-[\]-~]+$/.test(token))) {
     throw new OAuthError('invalid_scope', 'scope holds characters that are not allowed');
@@ -41,7 +48,7 @@ export async function narrowScopes(
   }
 
   const carried = tokens.filter((token) => !UNSUPPORTED.has(token) && fitsGrant(token, grantType));
-  const registered = intersectScopes(carried.join(' '), client.scope);
+  const registered = withinLength(eachOfIntersection(carried.join(' '), client.scope));
   const granted = await applyPolicy(registered, client, grantType, settings);
   if (granted.length === 0) throw new OAuthError('invalid_scope', 'none of the requested scopes can be granted');
 
@@ -50,6 +57,20 @@ export async function narrowScopes(
     settings.emit({ type: 'scope-narrowed', clientId: client.client_id, requested: tokens.join(' '), granted: given });
   }
   return granted;
+}
+
+/** All of them, or an error: cut short it would be neither what was asked for nor what is registered. */
+function withinLength(scopes: Iterable<string>): readonly string[] {
+  const list: string[] = [];
+  let length = 0;
+  for (const scope of scopes) {
+    length += scope.length + 1;
+    if (length > MAX_LENGTH) {
+      throw new OAuthError('invalid_scope', 'what these scopes grant is too much for one token, ask for fewer');
+    }
+    list.push(scope);
+  }
+  return list;
 }
 
 async function applyPolicy(
