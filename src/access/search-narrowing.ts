@@ -50,26 +50,54 @@ export function searchNarrowings(
   }
   // Nothing of this type can be theirs: whatever a parameter found would be left out.
   if (plan === undefined) return [];
-  const paths = pathsOf(plan);
   const value = [...new Set(subjects.map(({ relative }) => relative))].join(',');
+  return parametersOf(plan, resourceType, first.resourceType, policy).map((each) => ({ ...each, value }));
+}
+
+type Narrowing = Omit<SearchNarrowing, 'value'>;
+
+/** What is found by the definitions alone does not depend on who asks, and every search asks for it. */
+const known = new WeakMap<AccessPolicy, Map<string, readonly Narrowing[]>>();
+
+function parametersOf(
+  plan: ReferenceNode,
+  resourceType: string,
+  identityType: string,
+  policy: AccessPolicy,
+): readonly Narrowing[] {
+  const ofPolicy = known.get(policy) ?? new Map<string, readonly Narrowing[]>();
+  known.set(policy, ofPolicy);
+  const name = `${resourceType} ${identityType}`;
+  const found = ofPolicy.get(name) ?? findParameters(plan, resourceType, identityType, policy);
+  ofPolicy.set(name, found);
+  return found;
+}
+
+function findParameters(
+  plan: ReferenceNode,
+  resourceType: string,
+  identityType: string,
+  policy: AccessPolicy,
+): readonly Narrowing[] {
+  const paths = pathsOf(plan);
   const admitting = new Set(
-    isCompartment(first.resourceType) ? compartmentParams(policy.version, first.resourceType, resourceType) : [],
+    isCompartment(identityType) ? compartmentParams(policy.version, identityType, resourceType) : [],
   );
   const found = searchParameterCodes(policy.version, resourceType).flatMap((parameter) => {
-    const looked = pathsOfParameter(searchParameter(policy.version, resourceType, parameter), first.resourceType);
+    const looked = pathsOfParameter(searchParameter(policy.version, resourceType, parameter), identityType);
     if (looked.size === 0 || ![...looked].every((path) => leadsTo(plan, path.split('.')))) return [];
     const exact = paths?.every((path) => looked.has(path)) ?? false;
-    return exact || admitting.has(parameter) || (parameter === 'patient' && first.resourceType === 'Patient')
-      ? [{ parameter, value, exact }]
+    return exact || admitting.has(parameter) || (parameter === 'patient' && identityType === 'Patient')
+      ? [{ parameter, exact }]
       : [];
   });
   return found.sort((a, b) => rank(a) - rank(b));
 }
 
 /** What most servers know comes first. */
-function rank({ exact, parameter }: SearchNarrowing): number {
-  const known = ['patient', 'subject'].indexOf(parameter);
-  return (exact ? 0 : 10) + (known === -1 ? 2 : known);
+function rank({ exact, parameter }: Narrowing): number {
+  const common = ['patient', 'subject'].indexOf(parameter);
+  return (exact ? 0 : 10) + (common === -1 ? 2 : common);
 }
 
 /** The elements of a plan, as dotted paths; undefined where they are too many, or go round. */
