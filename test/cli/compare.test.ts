@@ -166,6 +166,105 @@ describe('smart-fhir-authz compare', () => {
     expect(stdout).to.match(/old: allow .*, 1 of 3 entries\n {2}new: allow .*, 2 of 3 entries\n/);
   });
 
+  it('tells which entry of a transaction, and which of a batch, fares differently', async () => {
+    const scoped = { ...claims, scope: 'patient/*.cruds' };
+    const entries = ['p1', 'p2', 'p1'].map((patient, at) => ({
+      operation: at === 0 ? 'read' : 'create',
+      resourceType: 'Observation',
+      resource: observation(patient),
+    }));
+    const write = ['create', 'batch', 'transaction'];
+    const lines = [
+      { claims: scoped, operation: 'batch', entries },
+      { claims: scoped, operation: 'transaction', entries: [entries[0], entries[2]] },
+      { claims: scoped, operation: 'transaction', entries },
+    ];
+    const whole = ['read', 'search-type'];
+    const { stdout, exitCode } = await run(lines, {
+      smart: { scopeRule: { patient: { read: whole, write } } },
+    });
+    expect(exitCode).to.equal(1);
+    // Without a rule that knows them, neither is allowed at all.
+    expect(stdout.match(/opened$/gm)).to.have.lengthOf(2);
+    expect(stdout).to.include('line 1  batch of 3 entries  opened');
+    const rule = (types: readonly string[]): object => ({
+      smart: { scopeRule: { patient: { read: whole, write: types } } },
+    });
+    await writeFile(file('narrow.json'), JSON.stringify(merge(smallest(), rule(['batch', 'transaction']))));
+    await writeFile(file('wide.json'), JSON.stringify(merge(smallest(), rule(write))));
+    const argv = ['compare', '--requests', file('requests.jsonl'), file('narrow.json'), file('wide.json')];
+    const { stdout: told } = await commandLine([...argv, '--reasons']);
+    expect(told).to.include(
+      [
+        'line 1  batch of 3 entries  entries',
+        '  old: allow scope-covers by patient/*.cruds for Patient/p1, 1 of 3 entries',
+        '  new: allow scope-covers by patient/*.cruds for Patient/p1, 2 of 3 entries',
+        '  entry 3: old deny scope-rule-excludes [patient/*.cruds]; new allow referenced by patient/*.cruds for Patient/p1 at subject',
+        'line 2  transaction of 2 entries  opened',
+        '  old: deny scope-rule-excludes [patient/*.cruds], for entry 2',
+        '  new: allow scope-covers by patient/*.cruds for Patient/p1',
+        // Refused by both, for the same entry: the other reason is none that changes anything.
+        'line 3  transaction of 3 entries  reason',
+        '  old: deny scope-rule-excludes [patient/*.cruds], for entry 2',
+        '  new: deny not-referenced [patient/*.cruds], for entry 2',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('compares exports by their level, and by the types that they may write out', async () => {
+    const start = (exportType: string, more: object = {}): object => ({
+      claims: { ...claims, sub: 'x', scope: 'system/*.rs' },
+      operation: '$export',
+      bulkDataAuth: { operation: 'initiate-export', exportType },
+      ...more,
+    });
+    const system = { read: ['read', 'search-type'], write: [] };
+    const lines = [start('patient'), start('group', { types: ['Patient'] }), start('system')];
+    const old = { smart: { scopeRule: { system } } };
+    await run(lines, merge({ access: { patientExport: true } }, old));
+    await writeFile(file('old.json'), JSON.stringify(merge(smallest(), old)));
+    const argv = ['compare', '--requests', file('requests.jsonl'), file('old.json'), file('new.json')];
+    const { stdout } = await commandLine(argv);
+    expect(stdout).to.include('line 1  $export (initiate-export, patient)  opened').and.to.include('2 decided alike');
+    await writeFile(file('new.json'), JSON.stringify(merge(smallest(), old, { fhirVersion: '5.0.0' })));
+    const versions = await commandLine(argv);
+    expect(versions.stdout).to.match(
+      /line 3 {2}\$export \(initiate-export, system\) {2}types\n.*, \d+ types\n.*, \d+ types/,
+    );
+    expect(versions.stdout).to.include('1 types: the export may write out other types');
+  });
+
+  it('compares what tokens are taken, as far as their claims are known', async () => {
+    const lines = [
+      { refused: 'ERR_TOKEN_AUDIENCE', claims: { ...claims, aud: 'https://new.example' } },
+      { refused: 'ERR_TOKEN_AUDIENCE', ...read, claims: { ...claims, aud: 'https://new.example' } },
+      { refused: 'ERR_TOKEN_EXPIRED' },
+      { refused: 'ERR_TOKEN_SIGNATURE', operation: 'read', resourceType: 'Patient' },
+    ];
+    const { stdout } = await run(lines, { smart: { expectedAudValue: 'https://new.example' } });
+    expect(stdout).to.equal(
+      [
+        'line 1  token  opened',
+        '  old: deny token-invalid (ERR_TOKEN_AUDIENCE)',
+        '  new: the token is accepted; what was asked with it is not recorded',
+        'line 2  read Observation/o1  opened',
+        '  old: deny token-invalid (ERR_TOKEN_AUDIENCE)',
+        '  new: allow scope-covers by patient/*.rs for Patient/p1',
+        '',
+        '4 requests, 2 decided alike',
+        '  2 opened: refused before, allowed now',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('says under which base URL a request came', async () => {
+    const baseUrl = 'https://fhir.example.org/tenant/a';
+    const { stdout } = await run([{ ...read, baseUrl }], { smart: { expectedIssValue: 'https://x' } });
+    expect(stdout).to.include(`line 1  read Observation/o1 at ${baseUrl}  closed`);
+  });
+
   it('judges stored resources and patches', async () => {
     const scoped = { ...claims, scope: 'patient/*.cruds' };
     const patch = {
