@@ -102,7 +102,8 @@ export function createSmartAuthorizationServer(options: SmartAuthorizationServer
   };
 
   async function register(metadata: unknown): Promise<RegisteredClient> {
-    const client = checkClient(metadata, settings.clientPolicy);
+    const checked = checkClient(metadata, settings.clientPolicy);
+    const client = { ...checked, client_id_issued_at: Math.floor(Date.now() / 1000) };
     await options.clients.add(client);
     settings.emit({ type: 'client-registered', clientId: client.client_id });
     return client;

@@ -68,6 +68,10 @@ export function checkClient(metadata: unknown, policy: ClientPolicy): Registered
   if (name !== undefined && (typeof name !== 'string' || name.length > 255)) {
     throw invalid('client_name must be a string of up to 255 characters');
   }
+  const issuedAt = metadata['client_id_issued_at'];
+  if (issuedAt !== undefined && !isSeconds(issuedAt)) {
+    throw invalid('client_id_issued_at must be a number of seconds since 1970');
+  }
   return {
     client_id: checkClientId(metadata['client_id'] ?? randomUUID()),
     ...(name === undefined ? {} : { client_name: name }),
@@ -76,13 +80,23 @@ export function checkClient(metadata: unknown, policy: ClientPolicy): Registered
     grant_types: grantTypes,
     token_endpoint_auth_method: authMethod,
     redirect_uris: redirectUris,
+    ...(issuedAt === undefined ? {} : { client_id_issued_at: issuedAt }),
   };
 }
 
 /** RFC 6749 §A.1: client-id = *VSCHAR. */
+export function isClientId(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x20-\x7e]{1,255}$/.test(value);
+}
+
 function checkClientId(value: unknown): string {
-  if (typeof value === 'string' && /^[\x20-\x7e]{1,255}$/.test(value)) return value;
+  if (isClientId(value)) return value;
   throw invalid('client_id must be 1 to 255 printable ASCII characters');
+}
+
+/** Milliseconds would be beyond the year 5000. */
+function isSeconds(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < 95_617_584_000;
 }
 
 /** SMART App Launch 2.2, Client Authentication: keys are registered as a JWKS URL or as the set itself. */

@@ -23,6 +23,11 @@ export interface ClientMetadata {
   readonly token_endpoint_auth_method?: ClientAuthMethod;
   /** Where an app wants its users back; exact match. */
   readonly redirect_uris?: readonly string[];
+  /**
+   * When the client was registered, in seconds since 1970; whoever registers it says so, not the client. What was issued
+   * before, to an earlier client of that id, is good no more. Default: anything of that id is this client's.
+   */
+  readonly client_id_issued_at?: number;
 }
 
 /** A registered client: checked metadata, every default filled in. */
@@ -35,4 +40,10 @@ export interface RegisteredClient {
   readonly grant_types: readonly ClientGrantType[];
   readonly token_endpoint_auth_method: ClientAuthMethod;
   readonly redirect_uris: readonly string[];
+  readonly client_id_issued_at?: number;
+}
+
+/** Whether something was issued to this very client, and not to an earlier one of the same id. `iat` in seconds. */
+export function isIssuedTo(client: RegisteredClient, iat: number | undefined): boolean {
+  return iat === undefined || client.client_id_issued_at === undefined || iat >= client.client_id_issued_at;
 }

@@ -4,7 +4,7 @@ import { ClientRefused } from '../client-auth/refusal.js';
 import type { RemoteKeySets } from '../client-auth/remote-key-sets.js';
 import { KeySetFetchError } from '../wire/fetch-key-set.js';
 import type { ClientPolicy } from './check-client.js';
-import { ClientMetadataError, checkClient } from './check-client.js';
+import { ClientMetadataError, checkClient, isClientId } from './check-client.js';
 import type { ClientMetadata, RegisteredClient } from './client.js';
 import type { ClientRegistry } from './registry.js';
 
@@ -39,6 +39,8 @@ export function createClientDirectory(
 
   return {
     async find(clientId) {
+      // A stranger's text: no registry has to cope with what nobody can be called.
+      if (!isClientId(clientId)) return undefined;
       const metadata = await registry.find(clientId);
       if (metadata === undefined) return undefined;
       let client = checked.get(metadata);

@@ -25,8 +25,7 @@ export function createRegistrationEndpoint(
     }
     const metadata = await readJson(req, settings.bodyLimits);
     try {
-      const client = await register(metadata);
-      sendJson(res, 201, { ...client, client_id_issued_at: Math.floor(Date.now() / 1000) });
+      sendJson(res, 201, await register(metadata));
     } catch (cause) {
       if (cause instanceof ClientMetadataError) throw new OAuthError(cause.error, cause.message);
       if (cause instanceof ClientRegistryError && cause.code === 'ERR_CLIENT_EXISTS') {

@@ -17,7 +17,10 @@ export interface ClientRegistry {
   /** Puts a client in the place of the one with the same id, or adds it. */
   replace(client: RegisteredClient): Promise<void>;
 
-  /** Removes a client; true when there was one. Its tokens are inactive at introspection from then on. */
+  /**
+   * Removes a client; true when there was one. Its tokens are inactive at introspection from then on, also when a client
+   * of that id is registered again with a `client_id_issued_at`, as `registerClient` does.
+   */
   remove(clientId: string): Promise<boolean>;
 }
 

@@ -3,6 +3,7 @@ import { errors } from 'oidc-provider';
 import type { Grant, Interaction, Provider } from 'oidc-provider';
 import { parseScope } from '../../../scope/parse.js';
 import type { ParsedScope } from '../../../scope/scope.js';
+import { ClientRefused } from '../client-auth/refusal.js';
 import type { ClientDirectory } from '../clients/directory.js';
 import { INTERACTION_PATH } from '../endpoints.js';
 import type { Endpoint } from '../exchange.js';
@@ -47,6 +48,7 @@ export function createInteractionEndpoint(
       deny,
       async complete(result) {
         const { granted, record } = decide(visit, result, settings.fhirBaseUrl);
+        await requireOwnName(result.accountId, directory);
         if (granted.length === 0) {
           await deny();
           return;
@@ -67,6 +69,18 @@ export function createInteractionEndpoint(
     };
     await launch.interaction(req, res, facade);
   };
+}
+
+/** RFC 9068 §5: a user whose `sub` is that of a client would be taken for it by a resource server. */
+async function requireOwnName(accountId: string, directory: ClientDirectory): Promise<void> {
+  let isClient: boolean;
+  try {
+    isClient = (await directory.find(accountId)) !== undefined;
+  } catch (cause) {
+    if (!(cause instanceof ClientRefused)) throw cause;
+    isClient = true;
+  }
+  if (isClient) throw new TypeError('accountId is the client_id of a registered client');
 }
 
 async function findVisit(

@@ -23,7 +23,10 @@ export interface EhrLaunch extends LaunchContext {
 
 /** What the user's visit to the interaction page came to. */
 export interface LaunchResult extends LaunchContext {
-  /** Who the user is, in the issuer's own words: the `sub` of the id_token. Printable ASCII, up to 255 characters. */
+  /**
+   * Who the user is, in the issuer's own words: the `sub` of the id_token and the access token. Printable ASCII, up to 255
+   * characters, and no client's `client_id`, which is the `sub` of that client's own tokens (RFC 9068 §5).
+   */
   readonly accountId: string;
   /**
    * The FHIR resource of the user, absolute or relative to the FHIR base: `Practitioner/p1`. Without it no `user/` scope

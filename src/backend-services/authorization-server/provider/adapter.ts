@@ -1,6 +1,7 @@
 import { errors } from 'oidc-provider';
 import type { StateStore } from '../../state/store.js';
 import type { RegisteredClient } from '../clients/client.js';
+import { isIssuedTo } from '../clients/client.js';
 import { requestContext } from './request-context.js';
 
 /** What oidc-provider stores; the members that the adapter itself reads. */
@@ -9,6 +10,10 @@ interface Payload {
   readonly uid?: string;
   readonly grantId?: string;
   readonly exp?: number;
+  readonly iat?: number;
+  readonly clientId?: string;
+  /** Of an interaction: those of the authorization request. */
+  readonly params?: { readonly client_id?: string };
   readonly consumed?: number;
 }
 
@@ -35,7 +40,7 @@ export interface AdapterOptions {
  *
  * Two things differ from a plain key-value adapter. A code or refresh token is consumed by one atomic call, so that of
  * two parallel uses one fails. And a revoked grant is marked once, instead of every token of it being listed: whatever
- * names that grant is gone for `find`.
+ * names that grant is gone for `find`. So is what was issued to an earlier client of the same id.
  */
 export function createAdapterFactory(options: AdapterOptions): (model: string) => Adapter {
   return (model) => {
@@ -50,7 +55,7 @@ export function createAdapterFactory(options: AdapterOptions): (model: string) =
   };
 }
 
-function stateAdapter(model: string, { store, grantLifetimeSeconds }: AdapterOptions): Adapter {
+function stateAdapter(model: string, { store, findClient, grantLifetimeSeconds }: AdapterOptions): Adapter {
   const keyOf = (id: string): string => `${model}:${id}`;
   const uidKeyOf = (uid: string): string => `${model}Uid:${uid}`;
   const consumedKeyOf = (id: string): string => `${model}Used:${id}`;
@@ -60,6 +65,9 @@ function stateAdapter(model: string, { store, grantLifetimeSeconds }: AdapterOpt
     if (text === undefined) return undefined;
     const payload = JSON.parse(text) as Payload;
     if (payload.grantId !== undefined && (await isGrantRevoked(store, payload.grantId))) return undefined;
+    const clientId = payload.clientId ?? payload.params?.client_id;
+    const client = clientId === undefined ? undefined : await findClient(clientId);
+    if (client !== undefined && !isIssuedTo(client, payload.iat)) return undefined;
     const consumed = await store.get(consumedKeyOf(id));
     return consumed === undefined ? payload : { ...payload, consumed: Number(consumed) };
   }

@@ -1,5 +1,6 @@
 import { jwtVerify } from 'jose';
 import { isGrantRevoked } from '../provider/adapter.js';
+import { isIssuedTo } from '../clients/client.js';
 import type { ClientDirectory } from '../clients/directory.js';
 import { ClientRefused } from '../client-auth/refusal.js';
 import type { LaunchRecords } from '../launch/records.js';
@@ -63,9 +64,10 @@ export function createAccessTokens(
   }
 
   /** A token outlives its client only on paper. */
-  async function hasClient(clientId: string): Promise<boolean> {
+  async function hasClient({ client_id: clientId, iat }: AccessTokenClaims): Promise<boolean> {
     try {
-      return (await directory.find(clientId)) !== undefined;
+      const client = await directory.find(clientId);
+      return client !== undefined && isIssuedTo(client, iat);
     } catch (cause) {
       if (cause instanceof ClientRefused) return false;
       throw cause;
@@ -80,7 +82,7 @@ export function createAccessTokens(
       if ((await store.get(`tokenRevoked:${claims.jti}`)) !== undefined) return undefined;
       const grantId = await records.grantOf(claims.jti);
       if (grantId !== undefined && (await isGrantRevoked(store, grantId))) return undefined;
-      return (await hasClient(claims.client_id)) ? claims : undefined;
+      return (await hasClient(claims)) ? claims : undefined;
     },
     async revoke({ jti, exp }) {
       await store.set(`tokenRevoked:${jti}`, '1', Math.max(exp - Date.now() / 1000, 0) + 1);

@@ -33,7 +33,7 @@ export function createIntrospectionEndpoint(
   return async ({ req, res }) => {
     const form = await readForm(req, settings.bodyLimits);
     requireOneMechanism(req, form);
-    await admitCaller(req, form, settings, policy, tokens);
+    await admitCaller(req, form, settings, policy, tokens, records);
     const token = form.get('token');
     if (token === undefined) throw new OAuthError('invalid_request', 'token is required');
     // token_type_hint may be passed over (RFC 7662 §2.1): there is one type here.
@@ -60,13 +60,18 @@ async function admitCaller(
   settings: Settings,
   policy: AssertionPolicy,
   tokens: AccessTokens,
+  records: LaunchRecords,
 ): Promise<void> {
   const [scheme = '', credentials = ''] = (req.headers.authorization ?? '').split(/ +/, 2);
   switch (scheme.toLowerCase()) {
     case 'bearer': {
       const caller = await tokens.active(credentials);
       if (caller === undefined) throw refuse('caller-token');
-      if (!caller.scope.split(' ').includes(settings.introspectionScope))
+      // The token of a user is in the hands of an app, and often in a browser's: only a client's own will do.
+      if (caller.sub !== caller.client_id || (await records.grantOf(caller.jti)) !== undefined)
+        throw refuse('caller-token', caller.client_id);
+      const registered = (await policy.findClient(caller.client_id))?.scope ?? '';
+      if (![caller.scope, registered].every((scope) => scope.split(' ').includes(settings.introspectionScope)))
         throw refuse('caller-scope', caller.client_id);
       return;
     }

@@ -12,7 +12,9 @@ export function allowAnyOrigin(res: ServerResponse): void {
  */
 export function allowOrigin(req: IncomingMessage, res: ServerResponse, client: RegisteredClient): void {
   const { origin } = req.headers;
-  if (origin === undefined || !client.redirect_uris.some((uri) => new URL(uri).origin === origin)) return;
+  // `null` stands for every page without an origin, and is what a URI with a private-use scheme has for one.
+  if (origin === undefined || origin === 'null' || !client.redirect_uris.some((uri) => new URL(uri).origin === origin))
+    return;
   res.setHeader('access-control-allow-origin', origin);
 }
 
