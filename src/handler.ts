@@ -200,7 +200,7 @@ export class SMARTHandler implements Authorization {
    * Filters a Bundle of resources to the entries that an interaction may show to the caller: `search-type` for a
    * searchset, `read` for what `$everything` gathers. The Bundle that comes in is not changed. @throws UnauthorizedError
    */
-  async filterBundle(request: FilterBundleRequest): Promise<FilteredBundle> {
+  filterBundle(request: FilterBundleRequest): Promise<FilteredBundle> {
     return this.#guarded(() => {
       const identity = readIdentity(request.userIdentity);
       return this.#filterBundle('filterBundle', request, identity, request.bundle);
@@ -209,7 +209,7 @@ export class SMARTHandler implements Authorization {
 
   /** Judges what a read, search or history returned, and filters the entries of a Bundle. @throws UnauthorizedError */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- the return type of the interface
-  async authorizeAndFilterReadResponse(request: ReadResponseAuthorizedRequest): Promise<any> {
+  authorizeAndFilterReadResponse(request: ReadResponseAuthorizedRequest): Promise<any> {
     return this.#guarded(() => {
       const { operation } = request;
       const response: unknown = request.readResponse;
@@ -235,7 +235,7 @@ export class SMARTHandler implements Authorization {
    * Judges a create, update, patch or delete. For a delete the body is the stored resource. With a lookup, updates and
    * patches are judged by the stored resource and by the result. @throws UnauthorizedError
    */
-  async isWriteRequestAuthorized(request: WriteRequestAuthorizedRequest): Promise<void> {
+  isWriteRequestAuthorized(request: WriteRequestAuthorizedRequest): Promise<void> {
     return this.#guarded(async () => {
       const { operation } = request;
       const body: unknown = request.resourceBody;
@@ -257,7 +257,7 @@ export class SMARTHandler implements Authorization {
   }
 
   /** Judges every entry of a batch or transaction; one that is refused refuses all. @throws UnauthorizedError */
-  async isBundleRequestAuthorized(request: AuthorizationBundleRequest): Promise<void> {
+  isBundleRequestAuthorized(request: AuthorizationBundleRequest): Promise<void> {
     return this.#guarded(async () => {
       const identity = readIdentity(request.userIdentity);
       const caller = this.#callers.carried(request, identity, identity.scopes);
@@ -273,7 +273,7 @@ export class SMARTHandler implements Authorization {
   }
 
   /** Judges whether a bulk data job is the caller's. @throws UnauthorizedError */
-  async isAccessBulkDataJobAllowed(request: AccessBulkDataJobRequest): Promise<void> {
+  isAccessBulkDataJobAllowed(request: AccessBulkDataJobRequest): Promise<void> {
     return this.#guarded(() => {
       const decision = decideJob(readIdentity(request.userIdentity), request.jobOwnerId, this.#realms.several);
       this.#enforce('isAccessBulkDataJobAllowed', { operation: 'bulk-data-job' }, decision);
@@ -281,7 +281,7 @@ export class SMARTHandler implements Authorization {
   }
 
   /** The resource types for which some grant covers an operation; all known types for a grant for all. */
-  async getAllowedResourceTypesForOperation(request: AllowedResourceTypesForOperationRequest): Promise<string[]> {
+  getAllowedResourceTypesForOperation(request: AllowedResourceTypesForOperationRequest): Promise<string[]> {
     return this.#guarded(() => {
       const identity = readIdentity(request.userIdentity);
       const found = this.#callers.carried(request, identity, identity.scopes);
@@ -298,7 +298,7 @@ export class SMARTHandler implements Authorization {
   }
 
   /** Filters that keep a search from looking at what no grant opens; the response is judged all the same. */
-  async getSearchFilterBasedOnIdentity(request: GetSearchFilterBasedOnIdentityRequest): Promise<SearchFilter[]> {
+  getSearchFilterBasedOnIdentity(request: GetSearchFilterBasedOnIdentityRequest): Promise<SearchFilter[]> {
     return this.#guarded(() => {
       const identity = readIdentity(request.userIdentity);
       const found = this.#callers.carried(request, identity, identity.scopes);
@@ -563,7 +563,9 @@ export class SMARTHandler implements Authorization {
   /** What fails inside denies: no other error leaves a method, whatever a client sent. */
   async #guarded<T>(answer: () => T | Promise<T>): Promise<T> {
     try {
-      return await answer();
+      const given = answer();
+      // Most is answered at once.
+      return given instanceof Promise ? await given : given;
     } catch (error) {
       if (error instanceof ConfigError || isUnauthorizedError(error)) throw error;
       throw new DeniedError(deny({ code: 'internal-error' }));

@@ -16,7 +16,24 @@ export function isFhirId(text: string): boolean {
  * no base of a FHIR server: other schemes, user info, a query or a fragment, dot segments.
  */
 export function normalizeBaseUrl(text: string): string | undefined {
-  if (text.length > 2048) return undefined;
+  if (text.length > MAX_BASE_URL) return undefined;
+  const known = normalised.get(text);
+  if (known !== undefined) return known;
+  const base = readBaseUrl(text);
+  if (base !== undefined) {
+    if (normalised.size >= MAX_KNOWN) normalised.clear();
+    normalised.set(text, base);
+  }
+  return base;
+}
+
+const MAX_BASE_URL = 2048;
+
+/** Every request comes with the same few base URLs, of the server and of identities. Bounded, as clients may name others. */
+const normalised = new Map<string, string>();
+const MAX_KNOWN = 200;
+
+function readBaseUrl(text: string): string | undefined {
   const match = /^(https?):\/\/([^/?#@\s\\]+)((?:\/[^?#\s\\]*)?)$/i.exec(text);
   if (!match) return undefined;
   const [, scheme = '', authority = '', path = ''] = match;

@@ -75,6 +75,36 @@ describe('access/known-grants', () => {
   });
 });
 
+describe('access/known-grants: what is kept', () => {
+  it('does not change with the list and the identity that it was asked about', () => {
+    const policy = policyWith();
+    const scopes = ['patient/*.rs'];
+    const patient = { ...here('Patient/p1') };
+    const grants = knownGrants(scopes, { user: undefined, patient }, BASE, policy, PARSER);
+    scopes[0] = 'patient/*.cruds';
+    expect(knownGrants(['patient/*.rs'], alice, BASE, policy, PARSER)).to.equal(grants);
+    patient.hostname = 'https://elsewhere.example';
+    expect(knownGrants(['patient/*.rs'], alice, BASE, policy, PARSER)).to.equal(grants);
+    const changed = knownGrants(scopes, { user: undefined, patient }, BASE, policy, PARSER);
+    expect(changed).to.deep.equal(grantsOf(scopes, { user: undefined, patient }, BASE, policy, PARSER));
+  });
+
+  it('is bounded for the callers of one name, too, at no cost for others', () => {
+    const policy = policyWith();
+    const grantsFor = (n: number) => knownGrants([`patient/*.rs`, `other-${n}`], alice, BASE, policy, PARSER);
+    const other = () => knownGrants(['system/*.rs'], { user: undefined, patient: undefined }, BASE, policy, PARSER);
+    const [first, kept] = [grantsFor(0), other()];
+    for (let n = 1; n < 32; n += 1) grantsFor(n);
+    expect(grantsFor(0)).to.equal(first);
+    grantsFor(32);
+    expect(grantsFor(0)).not.to.equal(first);
+    expect(other()).to.equal(kept);
+    // However many there are of one name, they take no place from others.
+    for (let n = 33; n < 2_000; n += 1) grantsFor(n);
+    expect(other()).to.equal(kept);
+  });
+});
+
 describe('access/judge: a judge that is used again', () => {
   const anyIdentity = fc.record({
     user: fc.option(fc.constantFrom(...PEOPLE), { nil: undefined }),

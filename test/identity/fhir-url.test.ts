@@ -23,6 +23,15 @@ describe('identity/fhir-url', () => {
     for (const [text, normal] of spellings) expect(normalizeBaseUrl(text), text).to.equal(normal);
   });
 
+  it('gives the same spelling when it is asked again, and after many others', () => {
+    const ask = () => normalizeBaseUrl('HTTPS://fhir.example.org:443/r4/');
+    expect(ask()).to.equal('https://fhir.example.org/r4');
+    for (let n = 0; n < 1_000; n += 1) expect(normalizeBaseUrl(`https://h${n}/`)).to.equal(`https://h${n}`);
+    expect(ask()).to.equal('https://fhir.example.org/r4');
+    expect(normalizeBaseUrl('https://fhir.example.org/r4/.')).to.equal(undefined);
+    expect(normalizeBaseUrl('https://fhir.example.org/r4/.')).to.equal(undefined);
+  });
+
   it('refuses what is no base URL of a FHIR server', () => {
     for (const text of [
       '',
