@@ -5,8 +5,16 @@ import { isJsonMedia } from '../http/media.js';
 const MAX_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 5000;
 
-/** Fetches a small JSON object from elsewhere than upstream. Redirects are not followed. @throws Error */
-export async function fetchJsonObject(url: string): Promise<Readonly<Record<string, unknown>>> {
+/**
+ * Fetches a small JSON object from elsewhere than upstream. Redirects are not followed.
+ *
+ * @param media `any` takes what is JSON whatever its Content-Type says. Default `json`.
+ * @throws Error
+ */
+export async function fetchJsonObject(
+  url: string,
+  media: 'json' | 'any' = 'json',
+): Promise<Readonly<Record<string, unknown>>> {
   const controller = new AbortController();
   const timer = setTimeout(() => {
     controller.abort();
@@ -25,8 +33,7 @@ export async function fetchJsonObject(url: string): Promise<Readonly<Record<stri
       if (size > MAX_BYTES) throw new Error('too large');
       chunks.push(chunk);
     }
-    const isJson =
-      isJsonMedia(headers['content-type']) || /^application\/jwk-set\+json/.test(String(headers['content-type']));
+    const isJson = media === 'any' || isJsonMedia(headers['content-type']);
     const verdict = parseStrictJson(Buffer.concat(chunks));
     if (statusCode !== 200 || !isJson || !('value' in verdict) || !isObject(verdict.value))
       throw new Error('no JSON object');

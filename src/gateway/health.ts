@@ -54,7 +54,8 @@ async function upstreamState(upstream: Upstream): Promise<State> {
 
 async function keysState(jwksEndpoint: string): Promise<State> {
   try {
-    const { keys } = await fetchJsonObject(jwksEndpoint);
+    // Tokens are verified with keys of any Content-Type: so is this.
+    const { keys } = await fetchJsonObject(jwksEndpoint, 'any');
     return Array.isArray(keys) ? 'up' : 'down';
   } catch {
     return 'down';

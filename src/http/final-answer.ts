@@ -1,4 +1,3 @@
-import omit from 'lodash/omit.js';
 import { printExactly } from './exact-numbers.js';
 import type { FinalAnswer } from './guard.js';
 import type { AnsweredJson } from './json.js';
@@ -14,9 +13,8 @@ export function withServerHeaders(
   source?: AnsweredJson,
 ): FinalAnswer {
   if (judged.keeps === 'none') return final(judged);
-  const passed = passedOn(headers, judged.keeps);
-  const others = omit(passed, 'content-type');
-  if (judged.status === 200 && judged.keeps === 'all' && matches(ifNoneMatch, passed['etag'])) {
+  const others = passedOn(headers, judged.keeps, 'replaced');
+  if (judged.status === 200 && judged.keeps === 'all' && matches(ifNoneMatch, others['etag'])) {
     return { status: 304, headers: others, body: undefined };
   }
   const answer = final(judged, source);
@@ -46,11 +44,20 @@ const NOT_PASSED_ON = new Set([
 const KEPT_WITH_LISTS =
   /^(?:access-control-.*|allow|cache-control|content-language|content-security-policy|date|location|content-location|pragma|expires|retry-after|server-timing|strict-transport-security|traceparent|vary|via|warning|x-content-type-options|x-correlation-id|x-frame-options|x-powered-by|x-request-id|x-trace-id)$/;
 
-/** The server's headers that a client gets: all, or without those that tell of what was filtered out. */
-export function passedOn(headers: HeaderBag, keeps: 'all' | 'lists'): Record<string, string | readonly string[]> {
+/**
+ * The server's headers that a client gets: all, or without those that tell of what was filtered out.
+ *
+ * @param body `replaced` leaves out what type the server's body had. Default `kept`.
+ */
+export function passedOn(
+  headers: HeaderBag,
+  keeps: 'all' | 'lists',
+  body: 'kept' | 'replaced' = 'kept',
+): Record<string, string | readonly string[]> {
   const passed: Record<string, string | readonly string[]> = {};
   for (const [name, value] of Object.entries(headers)) {
     if (value === undefined || NOT_PASSED_ON.has(name)) continue;
+    if (body === 'replaced' && name === 'content-type') continue;
     if (keeps === 'lists' && !KEPT_WITH_LISTS.test(name)) continue;
     passed[name] = typeof value === 'number' ? String(value) : value;
   }

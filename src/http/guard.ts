@@ -208,10 +208,10 @@ async function judge(
   incoming: GuardRequest,
 ): Promise<Admission | Answer> {
   const { method, url, headers, requestContext } = incoming;
-  const { basePath, version, bulkData } = settings;
+  const { basePath, version, bulkData, explain } = settings;
   const raw: RawRequest = { method, url, headers, basePath, version, ...(bulkData && { jobPaths: bulkData }) };
   const parsed = parseFhirRequest(raw);
-  if (isMalformed(parsed)) return malformedAnswer(parsed);
+  if (isMalformed(parsed)) return malformedAnswer(parsed, explain);
   if (isPublic(parsed)) {
     const open: OpenToAll = { verdict: 'public', request: parsed, url: canonicalUrl(parsed) };
     return parsed.kind === 'options' ? { ...open, judgeResponse: answerToOptions } : open;
@@ -234,7 +234,10 @@ async function judge(
     return 'refused' in verdict ? verdict.refused : admittedExport(asking, incoming, verdict);
   }
   if (request.format === 'other' || (request.format === undefined && !acceptsJson(headers['accept']))) {
-    return refusal(406, 'not-supported');
+    const explanation = explain
+      ? 'Answers are JSON: Accept, or _format, has to allow application/fhir+json'
+      : undefined;
+    return refusal(406, 'not-supported', { explanation });
   }
   if (bulkData && request.kind === 'operation' && isExport(request)) {
     const verdict = await judgeKickOff(asking, bulkData, request, content);
@@ -269,7 +272,7 @@ async function identify(
   { headers, requestContext }: GuardRequest,
   parameters: Pairs,
 ): Promise<{ readonly identity: UserIdentity } | { readonly refused: Answer }> {
-  const { realm, baseUrl: fhirServiceBaseUrl } = settings;
+  const { realm, baseUrl: fhirServiceBaseUrl, explain } = settings;
   const presented = presentedBearer(headers, parameters);
   if ('absent' in presented) return { refused: refusal(401, 'login', { challenge: { realm } }) };
   if ('invalid' in presented) return { refused: badRequest(settings) };
@@ -279,12 +282,15 @@ async function identify(
   } catch (error) {
     const unavailable = error instanceof TokenError && error.unavailable;
     if (unavailable) return { refused: refusal(503, 'transient', { headers: { 'retry-after': '5' } }) };
-    return { refused: refusal(401, 'login', { challenge: { realm, error: 'invalid_token' } }) };
+    const code = error instanceof TokenError ? error.code : 'ERR_TOKEN_INTERNAL';
+    const explanation = explain ? `The access token was not accepted: ${code}` : undefined;
+    return { refused: refusal(401, 'login', { challenge: { realm, error: 'invalid_token' }, explanation }) };
   }
 }
 
-function badRequest({ realm }: GuardSettings): Answer {
-  return refusal(400, 'structure', { challenge: { realm, error: 'invalid_request' } });
+function badRequest({ realm, explain }: GuardSettings): Answer {
+  const explanation = explain ? 'One access token, in the Authorization header alone (RFC 6750, 2.1)' : undefined;
+  return refusal(400, 'structure', { challenge: { realm, error: 'invalid_request' }, explanation });
 }
 
 /** The body, and the request with the parameters in it. */
@@ -308,7 +314,7 @@ async function readContent(
     const again: FhirRequest | Malformed | undefined =
       form === undefined ? undefined : parseFhirRequest({ ...raw, form });
     if (!again) return refusal(400, 'structure');
-    return isMalformed(again) ? malformedAnswer(again) : { request: again, content: NOTHING };
+    return isMalformed(again) ? malformedAnswer(again, settings.explain) : { request: again, content: NOTHING };
   }
   if (empty) return { request, content: NOTHING };
   if (kind === 'other' || kind === 'form' || kind === 'none') return refusal(415, 'not-supported');

@@ -1,4 +1,4 @@
-import type { Malformed } from './request.js';
+import type { Malformed, MalformedCode } from './request.js';
 
 /** An answer of the guard's own, or what it made of the server's. */
 export interface Answer {
@@ -74,8 +74,27 @@ export function refusal(
   };
 }
 
-/** The answer to a request that is none. */
-export function malformedAnswer({ status, allow }: Malformed): Answer {
+/** What is wrong with a request, for whoever writes the client. */
+const MALFORMED: Readonly<Record<MalformedCode, string>> = {
+  'url-malformed': 'the path can be read in more than one way, or has an encoding that no FHIR path needs',
+  'url-too-long': 'the URL is longer than 8192 characters',
+  'not-found': 'there is no such path in FHIR',
+  'type-unknown': 'there is no such resource type in this version of FHIR',
+  'id-malformed': 'the id, or the id of the version, is none (FHIR R4, 2.24.0.1 id)',
+  'method-malformed': 'methods are written in capitals (RFC 9110, 9.1)',
+  'method-not-allowed': 'the path does not know this method',
+  'method-unknown': 'this method is not known here',
+  'method-override': 'headers that ask for another method or URL are refused',
+  'query-malformed': 'the query, or the form, is not encoded as one, or has too many parameters',
+  'parameter-repeated': '_format may come once',
+  'condition-malformed':
+    'the condition of a conditional create, update, patch or delete is empty, or not where it belongs',
+  'header-malformed':
+    'a header that is not taken here: X-Provenance, X-Cascade, X-Security-Context, or a precondition other than If-Match',
+};
+
+/** The answer to a request that is none. @param explain Whether to tell what is wrong. Default false. */
+export function malformedAnswer({ status, allow, malformed }: Malformed, explain = false): Answer {
   const code =
     status === 404
       ? 'not-found'
@@ -84,7 +103,10 @@ export function malformedAnswer({ status, allow }: Malformed): Answer {
         : status === 414
           ? 'too-long'
           : 'structure';
-  return refusal(status, code, allow ? { headers: { allow: allow.join(', ') } } : {});
+  return refusal(status, code, {
+    ...(allow && { headers: { allow: allow.join(', ') } }),
+    explanation: explain ? `${TEXTS[code]}: ${MALFORMED[malformed]}` : undefined,
+  });
 }
 
 /** RFC 6750, 3: quoted-strings, in an order that reads. */

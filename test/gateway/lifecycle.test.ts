@@ -219,6 +219,20 @@ describe('the life of a gateway', () => {
       await well.close();
     });
 
+    it('takes keys of whatever Content-Type, as the verification of tokens does', async () => {
+      const upstream = await slowly(0);
+      const keys = await fakeUpstream((_request, response) => {
+        response.end('{"keys":[]}');
+      });
+      const gateway = await openGateway(handler, upstream, { jwksEndpoint: `${keys.base}/jwks` });
+      expect((await send(gateway, 'raw:/health/ready')).json).to.deep.equal({
+        status: 'up',
+        upstream: 'up',
+        keys: 'up',
+      });
+      for (const { close } of [gateway, upstream, keys]) await close();
+    });
+
     it('has another path, or none', async () => {
       const upstream = await slowly(0);
       const other = await openGateway(handler, upstream, { healthPath: '/ops/health' });

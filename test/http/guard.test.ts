@@ -273,6 +273,35 @@ describe('a guard', () => {
     expect(texts[1]).to.include('patient/Observation.rs');
   });
 
+  it('tells clients what is wrong with their request or their token, where it explains', async () => {
+    const expired = await issuer.token('patient/*.cruds', { exp: 1 });
+    const wrong: readonly (readonly [string, string, Partial<GuardRequest>])[] = [
+      ['read in more than one way', '/Patient/%2e%2e', {}],
+      ['no such resource type', '/Nobody/1', {}],
+      ['does not know this method', '/Patient/alice', { method: 'POST' }],
+      ['application/fhir+json', '/Patient/alice', { headers: { accept: 'text/html' } }],
+      ['Authorization header alone', '/Patient/alice?access_token=x', {}],
+      ['ERR_TOKEN_EXPIRED', '/Patient/alice', { headers: { authorization: `Bearer ${expired}` } }],
+    ];
+    for (const [text, url, more] of wrong) {
+      for (const explain of [false, true]) {
+        const explaining = createGuard(issuer.handler(), { baseUrl: BASE, fhirVersion: '4.0.1', explain });
+        const headers = { authorization: `Bearer ${alice}`, ...more.headers };
+        const admission = await explaining.admit({
+          method: 'GET',
+          url: `/fhir${url}`,
+          body: nothing,
+          ...more,
+          headers,
+        });
+        const told = admission.verdict === 'refused' ? String(admission.answer.body) : '';
+        expect(told, `${url} ${String(explain)}`).to.include('OperationOutcome');
+        expect(told.includes(text), `${url} ${String(explain)}`).to.equal(explain);
+        expect(told).to.not.include(expired);
+      }
+    }
+  });
+
   it('checks its options', () => {
     const good = { baseUrl: BASE, fhirVersion: '4.0.1' };
     const bad: readonly (readonly [string, object])[] = [
