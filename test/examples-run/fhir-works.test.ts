@@ -32,7 +32,9 @@ describe('The FHIR Works example', function () {
     expect((await ask('/Observation/f001')).status).to.equal(401);
 
     child.kill('SIGINT');
-    expect((await finished).code).to.equal(0);
+    const ended = await finished;
+    expect(ended.code).to.equal(0);
+    expect(ended.stdout, 'its commands ask this example').to.include(`PORT=${port} npx tsx`);
   });
 
   it('says in one line that a port is taken', async () => {

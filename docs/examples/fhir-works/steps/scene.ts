@@ -27,7 +27,7 @@ export function personToken(
     {
       title: `Sign in as ${who.person}${who.patient === undefined ? '' : ` with ${who.patient} in context`}`,
       why: `The app ${APP.client_id} asks for "${SIGN_IN_SCOPES} ${who.scope}" (authorization code with PKCE).`,
-      shell: `TOKEN=$(npx tsx docs/examples/fhir-works/token.ts ${who.person}${context} --scope '${who.scope}')`,
+      shell: `TOKEN=$(${portOf(scene)}npx tsx docs/examples/fhir-works/token.ts ${who.person}${context} --scope '${who.scope}')`,
       expect: who.expect ?? `${granted} ${who.scope}`,
     },
     async () => {
@@ -35,6 +35,12 @@ export function personToken(
       return { actual: scope, value: accessToken };
     },
   );
+}
+
+/** Another PORT than the usual one has to be told to whatever asks the example. */
+function portOf({ fhirBase }: Scene): string {
+  const { port } = new URL(fhirBase);
+  return port === '3000' ? '' : `PORT=${port} `;
 }
 
 /** A program without a user, and its keys, of which the private half is nobody else's. */
