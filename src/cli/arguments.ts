@@ -60,12 +60,9 @@ export function parseArguments(command: Command, argv: readonly string[]): Argum
   }
   const { positionals, values } = parsed;
   // Standard input and files only: an argument is seen by every process on the machine and kept in the shell's history.
-  if (
-    positionals.some(looksLikeToken) ||
-    Object.values(values).some((value) => typeof value === 'string' && looksLikeToken(value))
-  ) {
+  if ([...positionals, ...Object.values(values).flat()].some((value) => looksLikeSecret(value))) {
     throw new UsageError(
-      'a token as an argument is seen by others: put it into a file, or pipe it to standard input (-)',
+      'a token or key as an argument is seen by others: put it into a file, or pipe it to standard input (-)',
     );
   }
   const { min, max, name } = command.operands;
@@ -74,9 +71,12 @@ export function parseArguments(command: Command, argv: readonly string[]): Argum
   return new Arguments(values, positionals);
 }
 
-/** A compact JWT, whole or cut short, or a PEM. */
-function looksLikeToken(text: string): boolean {
-  return /^(?:bearer\s+)?eyJ[A-Za-z0-9_-]+\./i.test(text.trim()) || text.includes('-----BEGIN');
+/** A compact JWT, whole or cut short, anything after `Bearer`, a PEM, or JSON, which is a key or a token response. */
+function looksLikeSecret(value: unknown): boolean {
+  return (
+    typeof value === 'string' &&
+    (/^(?:eyJ[A-Za-z0-9_-]+\.|bearer\s|[{[]\s*["{])/i.test(value.trim()) || value.includes('-----BEGIN'))
+  );
 }
 
 /** parseArgs repeats what it did not understand; only what looks like an option's name may be repeated. */

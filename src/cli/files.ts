@@ -105,11 +105,20 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-function cannot(what: string, path: string, cause: unknown): InputError {
+function cannot(what: string, given: string, cause: unknown): InputError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+  const path = looksRandom(given)
+    ? 'a file of that name, which is not repeated as it looks like a token or key'
+    : given;
   return new InputError(
     code === 'EEXIST' ? `${path} exists already; --force replaces it` : `cannot ${what} ${path}: ${code}`,
   );
+}
+
+/** Where a token or key was given for a file's name: a long run of characters of every kind, as no word has it. */
+function looksRandom(text: string): boolean {
+  const runs = text.match(/[A-Za-z0-9+=]{20,}/g) ?? [];
+  return runs.some((run) => [/[A-Z]/, /[a-z]/, /[0-9]/].every((kind) => kind.test(run)));
 }
 
 function tooLarge(what: string): InputError {

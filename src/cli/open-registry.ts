@@ -46,7 +46,9 @@ export function registryPlace(args: Arguments, io: CommandIo): RegistryPlace {
   if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === '') {
     throw new InputError(`${name} is not a redis: or rediss: URL`);
   }
-  if (option !== undefined && url.password !== '') {
+  // ioredis reads options from the query, the password too.
+  const inQuery = [...url.searchParams.keys()].some((key) => key.toLowerCase().includes('password'));
+  if (option !== undefined && (url.password !== '' || inQuery)) {
     throw new UsageError('a password as an argument is seen by others: put the URL into SMART_REDIS_URL');
   }
   return { kind: 'redis', url, keyPrefix: args.text('redis-prefix') };

@@ -6,12 +6,22 @@ export function printJson(value: unknown, io: CommandIo): void {
 }
 
 /**
- * Text from a token or server, for a terminal: characters that could steer the terminal or turn the reading direction
- * are shown as escapes. JSON.stringify has escaped those below the space already.
+ * Text from a token or server, for a terminal: characters that could steer the terminal, turn the reading direction or
+ * stay unseen are shown as escapes, as JSON writes them; only lines still end. JSON.stringify has escaped those below the
+ * space already.
  */
 export function printable(text: string): string {
-  return text.replace(
-    /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return text.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, escaped);
+}
+
+/** The same for a text within a line, which must not begin another one. */
+export function printableLine(text: string): string {
+  return printable(text).replaceAll('\n', escaped);
+}
+
+/** Each unit of UTF-16 by itself: a character beyond the first plane has two. */
+function escaped(character: string): string {
+  return Array.from({ length: character.length }, (_, at) => character.charCodeAt(at))
+    .map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`)
+    .join('');
 }

@@ -1,4 +1,6 @@
 import { checkClient } from '../backend-services/authorization-server/clients/check-client.js';
+import type { RegisteredClient } from '../backend-services/authorization-server/clients/client.js';
+import type { ClientRegistry } from '../backend-services/authorization-server/clients/registry.js';
 import { createJwks } from '../backend-services/keys/publish.js';
 import { readKeys } from '../backend-services/keys/read.js';
 import type { Arguments } from './arguments.js';
@@ -36,7 +38,8 @@ Options:
   --name NAME          the client's name, for people
   --kid rfc7638|pem-sha256
                        for keys without an id; default rfc7638
-  --replace            replace the client of that id
+  --replace            replace the client of that id, which keeps its tokens; a client that is
+                       removed and registered again does not
   --allow-published-key THUMBPRINT
                        accept a key whose private half is published, for a conformance test;
                        repeatable
@@ -83,16 +86,31 @@ Examples:
       { keys: deny, allowInsecureLoopback: args.flag('allow-insecure-loopback'), allowedPrivateHosts: new Set() },
     );
     const opened = await openRegistry(place);
+    let registered: RegisteredClient;
     try {
-      await (args.flag('replace') ? opened.registry.replace(client) : opened.registry.add(client));
+      registered = await write(client, args.flag('replace'), opened.registry, io);
     } finally {
       opened.close();
     }
-    if (args.flag('json')) printJson(client, io);
-    else io.stdout(`${client.client_id}\n`);
+    if (args.flag('json')) printJson(registered, io);
+    else io.stdout(`${registered.client_id}\n`);
     return EXIT.ok;
   },
 };
+
+/** A client that is replaced keeps its tokens; one that is new has none of an earlier client of its id. */
+async function write(
+  client: RegisteredClient,
+  replace: boolean,
+  registry: ClientRegistry,
+  io: CommandIo,
+): Promise<RegisteredClient> {
+  const known = replace ? await registry.find(client.client_id) : undefined;
+  const issuedAt = known === undefined ? Math.floor(io.now() / 1000) : known.client_id_issued_at;
+  const registered = { ...client, ...(issuedAt !== undefined && { client_id_issued_at: issuedAt }) };
+  await (replace ? registry.replace(registered) : registry.add(registered));
+  return registered;
+}
 
 async function keysOf(
   args: Arguments,

@@ -3,7 +3,7 @@ import type { Command } from './command.js';
 import { EXIT } from './exit-code.js';
 import { UsageError } from './failure.js';
 import { PRIVATE_MODE, readPrivateText, refuseExisting, writeNew } from './files.js';
-import { printJson } from './print.js';
+import { printableLine, printJson } from './print.js';
 
 export const token: Command = {
   name: 'token',
@@ -94,9 +94,10 @@ Examples:
       printJson({ ...shown, token_type: 'Bearer', expires_in: expiresIn, scope, narrowed, widened }, io);
     } else {
       if (out === undefined) io.stdout(`${accessToken}\n`);
-      io.stderr(`granted ${scope}, for ${expiresIn} s\n`);
-      if (narrowed.length > 0) io.stderr(`warning: not granted in full: ${narrowed.join(' ')}\n`);
-      if (widened.length > 0) io.stderr(`warning: granted beyond the request: ${widened.join(' ')}\n`);
+      // The server's words, on the user's terminal.
+      io.stderr(`granted ${printableLine(scope)}, for ${expiresIn} s\n`);
+      if (narrowed.length > 0) io.stderr(`warning: not granted in full: ${printableLine(narrowed.join(' '))}\n`);
+      if (widened.length > 0) io.stderr(`warning: granted beyond the request: ${printableLine(widened.join(' '))}\n`);
     }
     return EXIT.ok;
   },

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { lstat, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientMetadata } from './client.js';
@@ -20,6 +20,8 @@ type Clients = ReadonlyMap<string, ClientMetadata & { readonly client_id: string
  * - The file is read again whenever it has changed, so an administrator may edit it, and several processes may read it.
  * - A write takes the lock file `<path>.lock`, reads the newest content, writes a temporary file beside it, flushes it
  *   to the disk and renames it over the old one: a reader sees the old list or the new one, never half of one.
+ * - A link stays a link: the lock, the temporary file and the new list are where it points to, so that two names of one
+ *   file are one registry. Mode and, where this process may, owner stay.
  * - A damaged file is an error that says where, for reads and for writes, and is never written over. While it is
  *   damaged no client is found and the server refuses.
  * - A lock that stays behind after a crash is not broken by force, because two processes breaking it at once could lose
@@ -51,12 +53,13 @@ export function createJsonFileClientRegistry(
   /** Runs one change under the lock. Changes of this process queue up first, so that they do not fight for the lock. */
   function change<T>(edit: (clients: Map<string, ClientMetadata>) => T): Promise<T> {
     const mine = writing.then(async () => {
-      const release = await lock(`${file}.lock`, lockTimeout);
+      const target = await followLinks(file);
+      const release = await lock(`${target}.lock`, lockTimeout);
       try {
         known = undefined;
         const clients = new Map<string, ClientMetadata>(await load());
         const outcome = edit(clients);
-        await writeAtomically(file, `${JSON.stringify([...clients.values()], null, 2)}\n`);
+        await writeAtomically(target, `${JSON.stringify([...clients.values()], null, 2)}\n`);
         known = undefined;
         return outcome;
       } finally {
@@ -96,6 +99,24 @@ async function versionOf(file: string): Promise<string | undefined> {
     if (isErrno(cause, 'ENOENT')) return undefined;
     throw unreadable(file, cause);
   }
+}
+
+/** Where the file really is; a file that is yet to be made is where it is named. */
+async function followLinks(file: string): Promise<string> {
+  try {
+    return await realpath(file);
+  } catch (cause) {
+    // A link to nothing: whatever is not mounted today must not be replaced by a new registry.
+    if (!isErrno(cause, 'ENOENT') || (await isLink(file))) throw unreadable(file, cause);
+    return file;
+  }
+}
+
+async function isLink(file: string): Promise<boolean> {
+  return lstat(file).then(
+    (found) => found.isSymbolicLink(),
+    () => false,
+  );
 }
 
 async function readText(file: string): Promise<string> {
@@ -166,13 +187,12 @@ async function lock(lockFile: string, timeoutMilliseconds: number): Promise<() =
 
 async function writeAtomically(file: string, text: string): Promise<void> {
   const temporary = `${file}.${process.pid}.${randomBytes(6).toString('hex')}.tmp`;
-  const mode = await stat(file).then(
-    (found) => found.mode & 0o777,
-    () => 0o600,
-  );
+  const found = await stat(file).catch(() => undefined);
   try {
-    const handle = await open(temporary, 'wx', mode);
+    const handle = await open(temporary, 'wx', found === undefined ? 0o600 : found.mode & 0o777);
     try {
+      // An administrator's tool must not lock the server's own user out. Only root may do this for others.
+      if (found !== undefined) await handle.chown(found.uid, found.gid).catch(() => undefined);
       await handle.writeFile(text);
       await handle.sync();
     } finally {
