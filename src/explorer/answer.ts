@@ -1,5 +1,6 @@
 import { explainDecision } from '../access/explain.js';
 import type { Decision } from '../access/decision.js';
+import { deny } from '../access/decision.js';
 import type { Settings } from '../config-file/settings.js';
 import { INTERACTIONS } from '../fhir/interactions.js';
 import { resourceTypes } from '../fhir/resource-types.js';
@@ -14,6 +15,8 @@ import type { Matrix } from './matrix.js';
 import { matrixOf } from './matrix.js';
 import type { ExplainedReason } from './nearest.js';
 import { nearestFirst } from './nearest.js';
+import type { SentEntry } from './sent-entries.js';
+import { readSentEntries } from './sent-entries.js';
 
 /** A decision, for people. */
 export interface ShownDecision {
@@ -23,11 +26,26 @@ export interface ShownDecision {
   readonly reasons: readonly ExplainedReason[];
 }
 
+/** An entry of a Bundle, and its fate. */
+export interface ShownEntry extends ShownDecision {
+  readonly visible: boolean;
+  readonly name: string;
+}
+
 /** What the page shows about one request. */
 export interface Answer extends ShownDecision {
   readonly removed?: readonly string[];
-  /** For a Bundle: each entry, as it is shown, and as it would be read by itself. */
-  readonly entries?: readonly (ShownDecision & { readonly visible: boolean; readonly name: string })[];
+  /** For an export: the types that it may write out. */
+  readonly types?: readonly string[];
+  /** For a transaction that is refused: the entry for which it is, counted from 1. */
+  readonly entry?: number;
+  /**
+   * For a Bundle of results: each entry, whether it is shown, and as it would be read by itself. For a batch or transaction:
+   * each entry, and whether it passes.
+   */
+  readonly entries?: readonly ShownEntry[];
+  /** How many entries there are, where more than are listed. */
+  readonly entryCount?: number;
   readonly matrix: Matrix;
 }
 
@@ -80,21 +98,56 @@ export class Explorer {
   /** @throws RequestLineError for what is no request. */
   async answer(value: unknown): Promise<Answer> {
     const request = readRequest(JSON.stringify(value));
-    const { decision, entries, removed } = await this.#replay.outcome(request);
     const { smart, baseUrl } = this.#settings;
     const caller = callerOf(request.claims, smart, baseUrl);
     const scopes = [...scopeList(claimAt(request.claims, smart.scopeKey))];
     return {
-      ...shown(decision),
-      ...(removed !== undefined && removed.length > 0 && { removed }),
-      ...(entries && { entries: await this.#entries(request, entries) }),
+      ...(await this.#shown(request)),
       // Of a token that is refused as a whole, the scopes alone are drawn.
       matrix: matrixOf(this.#settings, 'denied' in caller ? { scopes, usableScopes: [] } : caller.identity),
     };
   }
 
+  async #shown(request: RecordedRequest): Promise<Omit<Answer, 'matrix'>> {
+    const { operation, resource } = request;
+    if (operation === 'batch' || operation === 'transaction') {
+      const sent = readSentEntries(resource, this.#settings.fhirVersion ?? '4.0.1');
+      if (sent) return this.#sent({ ...request, operation }, sent);
+    }
+    const { decision, entries, removed, types } = await this.#replay.outcome(request);
+    return {
+      ...shown(decision),
+      ...(removed !== undefined && removed.length > 0 && { removed }),
+      ...(types && { types }),
+      ...(entries && { entries: await this.#entries(request, entries), ...counted(entries) }),
+    };
+  }
+
+  /** A batch or transaction: as a whole, and each entry as if it had come alone. */
+  async #sent(
+    request: RecordedRequest & { readonly operation: 'batch' | 'transaction' },
+    sent: readonly SentEntry[],
+  ): Promise<Omit<Answer, 'matrix'>> {
+    const { claims, operation } = request;
+    const entries = sent.flatMap(({ question }) => (question ? [question] : []));
+    const whole = await this.#replay.outcome({ claims, operation, entries });
+    const broken = sent.findIndex(({ question }) => question === undefined);
+    const isPassedBefore = whole.decision.decision === 'allow' || (whole.entry ?? 0) > broken;
+    const isBroken = operation === 'transaction' && broken !== -1 && isPassedBefore;
+    const entry = isBroken ? broken + 1 : whole.entry;
+    const decided = await Promise.all(
+      sent.slice(0, MAX_ENTRIES).map(async ({ name, question }) => {
+        if (!question) return { ...NO_REQUEST, visible: false, name };
+        const judged = (await this.#replay.outcome({ claims, ...question })).decision;
+        return { ...shown(judged), visible: judged.decision === 'allow', name };
+      }),
+    );
+    const told = isBroken ? NO_REQUEST : shown(whole.decision);
+    return { ...told, ...(entry !== undefined && { entry }), entries: decided, ...counted(sent) };
+  }
+
   /** Why an entry is shown or not: what a read of it by itself would be answered. */
-  async #entries(request: RecordedRequest, visible: readonly boolean[]): Promise<NonNullable<Answer['entries']>> {
+  async #entries(request: RecordedRequest, visible: readonly boolean[]): Promise<readonly ShownEntry[]> {
     const resources = entriesOf(request.bundle).slice(0, MAX_ENTRIES).map(resourceOf);
     return Promise.all(
       resources.map(async (resource, index) => {
@@ -114,6 +167,19 @@ export { RequestLineError };
 
 /** More would be no page to look at. */
 const MAX_ENTRIES = 200;
+
+const NOT_JUDGED = 'it is no request that could be judged: its method, its URL and its resource have to fit';
+
+/** What is said of an entry that no server should execute. */
+const NO_REQUEST = {
+  decision: deny({ code: 'resource-malformed' }),
+  text: NOT_JUDGED,
+  reasons: [{ code: 'resource-malformed', text: NOT_JUDGED }],
+} as const satisfies ShownDecision;
+
+function counted(entries: readonly unknown[]): Pick<Answer, 'entryCount'> {
+  return entries.length > MAX_ENTRIES ? { entryCount: entries.length } : {};
+}
 
 function shown(decision: Decision): ShownDecision {
   return { decision, text: explainDecision(decision), reasons: nearestFirst(decision) };

@@ -35,7 +35,13 @@ export interface Matrix {
   readonly rows: readonly Row[];
   /** The scopes that open nothing, and why. */
   readonly idle: readonly { readonly scope: string; readonly why: string }[];
+  /** How many types, and how many scopes that open nothing, are not listed: more would be no picture. */
+  readonly more: { readonly rows: number; readonly idle: number };
 }
+
+/** FHIR knows about 150 types. */
+const MAX_ROWS = 200;
+const MAX_IDLE = 100;
 
 /** Works out what scopes open, by types and letters, after the ScopeRule had its say. */
 export function matrixOf({ smart, access, fhirVersion = '4.0.1' }: Settings, identity: UserIdentity): Matrix {
@@ -53,24 +59,22 @@ export function matrixOf({ smart, access, fhirVersion = '4.0.1' }: Settings, ide
       idle.push({ scope: text, why: `scopeRule.${level} lists nothing that it permits` });
     }
   }
-  const types = [...new Set(scopes.map(({ type }) => type).filter((type) => type !== '*'))].sort();
-  const rows = [...types, ...(scopes.some(({ type }) => type === '*') ? ['*'] : [])].map((type) => {
+  const named = [...new Set(scopes.map(({ type }) => type).filter((type) => type !== '*'))].sort();
+  const types = [...named.slice(0, MAX_ROWS), ...(scopes.some(({ type }) => type === '*') ? ['*'] : [])];
+  const byLevel = LEVELS.map((level) => [level, scopes.filter((scope) => scope.level === level)] as const);
+  const rows = types.map((type) => {
     const cells: Record<string, Cell> = {};
-    for (const level of LEVELS) {
+    for (const [level, all] of byLevel) {
+      const about = all.filter((scope) => scope.type === '*' || scope.type === type);
       for (const letter of LETTERS) {
-        const cell = cellOf(
-          type,
-          letter,
-          scopes.filter((scope) => scope.level === level),
-          { smart, fhirVersion },
-          identity,
-        );
+        const cell = cellOf(type, letter, about, { smart, fhirVersion }, identity);
         if (cell) cells[`${level}.${letter}`] = cell;
       }
     }
     return { type, cells };
   });
-  return { rows, idle };
+  const more = { rows: Math.max(named.length - MAX_ROWS, 0), idle: Math.max(idle.length - MAX_IDLE, 0) };
+  return { rows, idle: idle.slice(0, MAX_IDLE), more };
 }
 
 function cellOf(
@@ -81,7 +85,6 @@ function cellOf(
   { fhirUserObject, patientLaunchContext }: UserIdentity,
 ): Cell | undefined {
   const granting = scopes
-    .filter((scope) => scope.type === '*' || scope.type === type)
     // A granular part that cannot be evaluated for the type opens nothing of it.
     .filter(({ clauses }) => type === '*' || !('unsupported' in compileConstraint(fhirVersion, type, clauses)))
     .map((scope) => ({

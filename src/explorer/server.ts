@@ -130,7 +130,7 @@ async function handle(
     return;
   }
   if (path === '/api/config') {
-    send(response, 200, explorer.config());
+    send(response, 200, { ...explorer.config(), maxBytes: MAX_BYTES });
     return;
   }
   const file = Object.hasOwn(FILES, path) ? FILES[path] : undefined;

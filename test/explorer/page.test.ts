@@ -310,6 +310,112 @@ describe('the page of the explorer, in Chromium', function () {
     expect(await textOf('#decision')).to.include('Refused');
   });
 
+  it('shows hostile claims, names of entries and URLs as text, and stays accessible with them', async () => {
+    await open('dark');
+    const hostile = '<img src=x onerror=alert(1)>';
+    await page.click('#more-claims summary');
+    const claims = { iss: hostile, [hostile]: hostile, 'https://x/</script>': { 'a<b>': hostile } };
+    await answered(() => page.fill('#claims', JSON.stringify(claims)));
+    expect(await textOf('#decision'))
+      .to.include('Refused')
+      .and.to.include('ERR_TOKEN_ISSUER');
+    await answered(() => page.fill('#claims', ''));
+    await answered(() => page.selectOption('#operation', 'batch'));
+    const entry = [
+      { request: { method: 'GET', url: `Observation?code=${hostile}` } },
+      { request: { method: hostile, url: hostile }, resource: { resourceType: hostile, id: hostile } },
+      { request: { method: 'GET', url: 'Patient/p1' } },
+      null,
+      hostile,
+    ];
+    await answered(() => page.fill('#resource', JSON.stringify({ resourceType: 'Bundle', type: 'batch', entry })));
+    expect(await textOf('#resource-label')).to.equal('Bundle as it is sent, as JSON');
+    const fates = await page.locator('#entries li').allInnerTexts();
+    expect(fates.map((text) => /✓ passes|✕ refused/.exec(text)?.[0])).to.deep.equal([
+      '✕ refused',
+      '✕ refused',
+      '✓ passes',
+      '✕ refused',
+      '✕ refused',
+    ]);
+    expect(fates[1]).to.include(hostile);
+    expect(await page.locator('#result img, #result script').count()).to.equal(0);
+    // There is something to look at in one of them only.
+    expect(await page.locator('#entries button').count()).to.equal(1);
+    await page.focus('#entries button');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate('document.activeElement.id')).to.equal('lit');
+    expect(await textOf('#lit')).to.include('onerror');
+    await page.screenshot({ path: `${pictures}batch-dark.png`, fullPage: true });
+    expect(await violations()).to.deep.equal([]);
+  });
+
+  it('says for which entry a transaction is refused', async () => {
+    await open();
+    await answered(() => page.fill('#scopes', 'patient/*.cruds'));
+    await answered(() => page.selectOption('#operation', 'transaction'));
+    const observation = (patient: string): object => ({
+      request: { method: 'POST', url: 'Observation' },
+      resource: { resourceType: 'Observation', subject: { reference: `Patient/${patient}` } },
+    });
+    const entry = [observation('p1'), observation('p2')];
+    await answered(() =>
+      page.fill('#resource', JSON.stringify({ resourceType: 'Bundle', type: 'transaction', entry })),
+    );
+    expect(await textOf('#decision')).to.include('Because of entry 2: a transaction is refused whole.');
+    await page.click('#entries li:nth-child(1) button');
+    expect((await page.locator('#lit mark').allInnerTexts()).join('')).to.include('Patient/p1');
+    await page.screenshot({ path: `${pictures}transaction-light.png`, fullPage: true });
+    expect(await violations()).to.deep.equal([]);
+  });
+
+  it('survives huge and deep input, says so, and goes on', async () => {
+    await open();
+    const large = JSON.stringify({ resourceType: 'Observation', note: 'x'.repeat(6 * 1024 * 1024) });
+    await page.fill('#resource', large);
+    await page.waitForSelector('#decision .error');
+    expect(await textOf('#decision')).to.match(/larger than 5242880 bytes/);
+    expect(await page.locator('#lit').isVisible()).to.equal(false);
+    await answered(() => page.fill('#resource', `${'['.repeat(5000)}${']'.repeat(5000)}`));
+    expect(await textOf('#decision')).to.include('no JSON that is read alike everywhere');
+    const name = (at: number): string =>
+      `Type${String(at).replace(/\d/g, (digit) => 'ABCDEFGHIJ'[Number(digit)] ?? '')}`;
+    const scopes = Array.from({ length: 5000 }, (_, at) => `patient/${name(at)}.rs`).join(' ');
+    await answered(() => page.fill('#resource', '{"resourceType":"Patient","id":"p1"}'));
+    await answered(() => page.fill('#scopes', scopes));
+    expect(await page.locator('#matrix tbody tr').count()).to.equal(200);
+    expect(await textOf('#matrix')).to.include('… and 4800 more types');
+    await answered(() => page.fill('#scopes', 'patient/*.rs'));
+    expect(await textOf('.verdict')).to.equal('✓ Allowed');
+  });
+
+  it('tells those who hear the page what has changed, once', async () => {
+    await open();
+    const names = await page.evaluate(() => {
+      interface Found {
+        readonly getAttribute: (name: string) => string | null;
+        readonly id: string;
+      }
+      const { document: page_ } = globalThis as unknown as { document: { querySelectorAll: (s: string) => Found[] } };
+      return [...page_.querySelectorAll('[role=status], [role=alert], [aria-live]')].map(
+        (each) => `${each.id} ${each.getAttribute('role') ?? ''}`,
+      );
+    });
+    expect(names).to.have.members([
+      'claims-error alert',
+      'resource-error alert',
+      'stored-error alert',
+      'copied status',
+      'decision status',
+    ]);
+    // A field that is wrong is named with its complaint, and can be reached from it.
+    await page.fill('#resource', '{');
+    await page.waitForSelector('#resource[aria-invalid=true]');
+    const snapshot = await page.locator('#resource').ariaSnapshot();
+    expect(snapshot).to.include('Resource or Bundle, as JSON');
+    expect(await page.getAttribute('#resource', 'aria-describedby')).to.equal('resource-error');
+  });
+
   it('refuses to run what is put into it all the same', async () => {
     await open();
     const blocked = await page.evaluate(() => {

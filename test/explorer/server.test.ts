@@ -241,6 +241,97 @@ describe('the server of the explorer', () => {
     expect(matrix.idle.map(({ scope: text }) => text)).to.deep.equal(['openid', 'system/Foo.sr']);
   });
 
+  it('judges each entry of a batch or transaction, and says for which one the whole is refused', async () => {
+    const entry = (method: string, url: string, resource?: unknown, more: object = {}): object => ({
+      ...(resource !== undefined && { resource }),
+      request: { method, url, ...more },
+    });
+    const data = Buffer.from('[{"op":"add","path":"/x","value":1}]').toString('base64');
+    const sent = {
+      resourceType: 'Bundle',
+      type: 'batch',
+      entry: [
+        entry('POST', 'Observation', observation),
+        entry('GET', 'Observation?status=final&_format=json'),
+        entry('PUT', 'Observation/o2', { ...observation, id: 'o2', subject: { reference: 'Patient/p2' } }),
+        entry('PATCH', 'Observation/o1', { resourceType: 'Binary', data }),
+        entry('GET', 'Patient/p1/$everything'),
+        entry('DELETE', 'Observation/o1'),
+        entry('POST', 'Observation', observation, { ifNoneExist: 'status=final' }),
+        entry('PATCH', 'Observation/o1', { resourceType: 'Binary', data: '<script>' }),
+        entry('GET', '../<img src=x>'),
+        entry('POST', 'Observation'),
+        { resource: observation },
+        null,
+      ],
+    };
+    const asked = { claims: { ...claims, scope: 'patient/*.cruds' }, operation: 'batch', resource: sent };
+    const { entries = [], decision } = await answer(asked);
+    expect(decision).to.include({ decision: 'allow' });
+    expect(
+      entries.map(({ name, decision: { decision: fate, reasons } }) => `${fate} ${reasons[0]?.code ?? ''} ${name}`),
+    ).to.deep.equal([
+      'allow  POST Observation',
+      'allow  GET Observation?status=final&_format=json',
+      'deny not-referenced PUT Observation/o2',
+      // What it is to be applied to, nobody knows here.
+      'deny stored-unknown PATCH Observation/o1',
+      'allow  GET Patient/p1/$everything',
+      'allow  DELETE Observation/o1',
+      'deny stored-unknown POST Observation',
+      'deny resource-malformed PATCH Observation/o1',
+      'deny resource-malformed GET ../<img src=x>',
+      'deny resource-malformed POST Observation',
+      'deny resource-malformed no request',
+      'deny resource-malformed no request',
+    ]);
+    const whole = await answer({ ...asked, operation: 'transaction' });
+    expect(whole.entry).to.equal(3);
+    expect(whole.reasons[0]).to.include({ code: 'not-referenced' });
+    const broken = await answer({
+      ...asked,
+      operation: 'transaction',
+      resource: { ...sent, entry: [entry('GET', 'Patient/p1'), null, ...sent.entry] },
+    });
+    expect(broken).to.include({ entry: 2 });
+    expect(broken.reasons[0]).to.include({ code: 'resource-malformed' });
+    const scope = 'patient/Observation.rs';
+    const unpermitted = await answer({ ...asked, operation: 'transaction', claims: { ...claims, scope } });
+    expect(unpermitted).to.not.have.property('entry');
+    expect(unpermitted.reasons[0]).to.include({ code: 'scope-lacks-interaction' });
+    const empty = await answer({ ...asked, resource: { ...sent, entry: [] } });
+    expect(empty).to.not.have.property('entries');
+  });
+
+  it('says which types an export may write out', async () => {
+    const { types } = await answer({
+      claims: { scope: 'system/Patient.rs system/Group.rs', sub: 'x' },
+      operation: '$export',
+      bulkDataAuth: { operation: 'initiate-export', exportType: 'group' },
+    });
+    expect(types).to.deep.equal(['Group', 'Patient']);
+  });
+
+  it('draws no more than can be looked at, and takes no longer for it', async function () {
+    this.timeout(30_000);
+    const name = (at: number): string =>
+      `Type${String(at).replace(/\d/g, (digit) => 'ABCDEFGHIJ'[Number(digit)] ?? '')}`;
+    const scopes = Array.from({ length: 10_000 }, (_, at) => `patient/${name(at)}.cruds nonsense-${at}`);
+    const { matrix } = await answer({ claims: { ...claims, scope: scopes.join(' ') }, operation: 'read' });
+    expect(matrix.rows).to.have.lengthOf(200);
+    expect(matrix.idle).to.have.lengthOf(100);
+    expect(matrix.more).to.deep.equal({ rows: 9800, idle: 9900 });
+    const entry = Array.from({ length: 5000 }, () => ({ resource: observation }));
+    const { entries, entryCount } = await answer({
+      claims,
+      operation: 'search-type',
+      resourceType: 'Observation',
+      bundle: { resourceType: 'Bundle', type: 'searchset', entry },
+    });
+    expect(entries).to.have.lengthOf(200);
+    expect(entryCount).to.equal(5000);
+  });
+
   it('decides its own examples as their titles promise', async () => {
     const outcome = async (identity: number, example: number): Promise<string> => {
       const { scopes, fhirUser, patient } = EXAMPLE_IDENTITIES[identity]!;

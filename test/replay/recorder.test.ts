@@ -149,6 +149,16 @@ describe('recordRequests', () => {
     expect(lines.join()).to.include('(token)').and.to.include('"status","final"');
   });
 
+  it('takes no longer for texts that clients choose than they are long', async () => {
+    const { handler, lines } = recording({ resources: true });
+    const note = 'eyJ-'.repeat(500_000);
+    const started = process.hrtime.bigint();
+    await handler.decide({ operation: 'create', userIdentity: identity, resource: { ...mine, note } });
+    // Looking for the end of a token from each beginning would take hours.
+    expect(Number(process.hrtime.bigint() - started) / 1e9).to.be.lessThan(20);
+    expect(lines[0]).to.have.length.greaterThan(2_000_000);
+  });
+
   it('changes no decision, also when it fails', async () => {
     const settings = readConfig(smallest());
     const handler = createHandlerFrom(settings);

@@ -1,7 +1,7 @@
 import { element } from './elements.mjs';
 
 /** Shows a decision: what carried it, or what was nearest to it and what that lacked. */
-export function showDecision(target, { decision, text, reasons, removed }) {
+export function showDecision(target, { decision, text, reasons, removed, types, entry }) {
   const isAllowed = decision.decision === 'allow';
   const parts = [
     element('p', { class: `verdict ${isAllowed ? 'allow' : 'deny'}` }, isAllowed ? '✓ Allowed' : '✕ Refused'),
@@ -19,6 +19,7 @@ export function showDecision(target, { decision, text, reasons, removed }) {
     );
   } else {
     const [nearest, ...others] = reasons;
+    if (entry !== undefined) parts.push(element('p', {}, `Because of entry ${entry}: a transaction is refused whole.`));
     if (nearest) {
       parts.push(
         element('h3', {}, nearest.scope === undefined ? 'Why' : 'The nearest grant, and what it lacked'),
@@ -32,6 +33,7 @@ export function showDecision(target, { decision, text, reasons, removed }) {
       );
     }
   }
+  if (types) parts.push(element('p', {}, `Types that may be written out: ${listed(types)}`));
   if (removed) parts.push(element('p', {}, `Taken out of the query: ${removed.join(', ')}`));
   target.replaceChildren(...parts);
 }
@@ -41,26 +43,48 @@ export function showProblem(target, problem) {
   target.replaceChildren(element('p', { class: 'error' }, problem));
 }
 
-/** Lists the entries of a Bundle, each with its fate. */
-export function showEntries(target, entries, onShow) {
-  target.replaceChildren(
-    ...entries.map((entry, index) => {
+/** How many names are worth reading. */
+const MAX_LISTED = 20;
+
+function listed(names) {
+  const more = names.length - MAX_LISTED;
+  return `${names.slice(0, MAX_LISTED).join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
+}
+
+/** What becomes of an entry that was found, and of one that was sent. */
+const FATES = { found: ['✓ shown', '✕ left out'], sent: ['✓ passes', '✕ refused'] };
+
+/**
+ * Lists the entries of a Bundle, each with its fate.
+ *
+ * @param {'found' | 'sent'} kind
+ * @param {number | undefined} count How many there are, where not all are listed.
+ * @param {(index: number) => boolean} hasResource Whether there is something to look at.
+ * @param {(index: number) => void} onShow
+ */
+export function showEntries(target, entries, { kind, count, hasResource, onShow }) {
+  const [good, bad] = FATES[kind];
+  const items = entries.map((entry, index) => {
+    const item = element(
+      'li',
+      {},
+      element('span', { class: entry.visible ? 'shown' : 'hidden-entry' }, entry.visible ? good : bad),
+      ' ',
+      element('code', {}, entry.name),
+      ' ',
+      ...why(entry),
+    );
+    if (hasResource(index)) {
       const button = element('button', { type: 'button' }, 'Look at it');
       button.append(element('span', { class: 'spoken' }, `: ${entry.name}`));
       button.addEventListener('click', () => onShow(index));
-      return element(
-        'li',
-        {},
-        element('span', { class: entry.visible ? 'shown' : 'hidden-entry' }, entry.visible ? '✓ shown' : '✕ left out'),
-        ' ',
-        element('code', {}, entry.name),
-        ' ',
-        ...why(entry),
-        ' ',
-        button,
-      );
-    }),
-  );
+      item.append(' ', button);
+    }
+    return item;
+  });
+  const more = count === undefined ? 0 : count - entries.length;
+  if (more > 0) items.push(element('li', {}, `… and ${more} more`));
+  target.replaceChildren(...items);
 }
 
 function why({ visible, decision, reasons }) {

@@ -1,22 +1,40 @@
-/** A compact JWT, with or without the word Bearer before it, wherever it stands in a text. */
-const TOKEN = /(?:bearer\s+)?\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?/i;
+/** Characters of which a token consists. Whoever made the text: each is looked at once or twice. */
+const RUNS = /[\w.-]+/g;
+
+/** Where in a run a compact JWT begins; -1 where there is none. */
+function startOf(run) {
+  const at = run.search(/\beyJ[\w-]/);
+  return at !== -1 && /^[\w-]+\.[\w-]/.test(run.slice(at)) ? at : -1;
+}
+
+/** The first token in a text, with or without the word Bearer before it. */
+function tokenIn(text) {
+  for (const [run] of text.matchAll(RUNS)) {
+    const at = startOf(run);
+    if (at !== -1) return run.slice(at);
+  }
+  return undefined;
+}
 
 /** Whether a text has a token in it. */
 export function holdsToken(text) {
-  return TOKEN.test(text);
+  return tokenIn(text) !== undefined;
 }
 
 /** A text without tokens. */
 export function withoutTokens(text) {
-  return text.replace(new RegExp(TOKEN, 'gi'), '');
+  return text.replace(RUNS, (run) => {
+    const at = startOf(run);
+    return at === -1 ? run : run.slice(0, at);
+  });
 }
 
 /** The claims of a token, or a complaint. Nothing is verified. */
 export function decodeToken(text) {
-  const [found] = TOKEN.exec(text) ?? [];
+  const found = tokenIn(text);
   if (found === undefined) return { problem: 'this is no JSON Web Token; opaque tokens hold no claims' };
   try {
-    const [, payload = ''] = found.replace(/^bearer\s+/i, '').split('.');
+    const [, payload = ''] = found.split('.');
     const binary = atob(payload.replaceAll('-', '+').replaceAll('_', '/'));
     const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
     const claims = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));

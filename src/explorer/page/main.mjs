@@ -121,27 +121,35 @@ async function ask() {
   history.replaceState(null, '', fragmentOf(stateNow()));
   asking.abort();
   if (!question) {
-    // What was decided before is no answer to what stands here now.
-    showProblem(byId('decision'), 'A field cannot be read; it says why.');
-    for (const id of ['entries-section', 'lit-section']) byId(id).hidden = true;
+    refuseToShow('A field cannot be read; it says why.');
     return;
   }
   asking = new AbortController();
   try {
+    // Whatever was pasted where: a token does not leave the page.
+    const body = withoutTokens(JSON.stringify(question.request));
+    if (new TextEncoder().encode(body).length > config.maxBytes) {
+      refuseToShow(`This is larger than ${config.maxBytes} bytes, and is not read.`);
+      return;
+    }
     const response = await fetch('/api/answer', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      // Whatever was pasted where: a token does not leave the page.
-      body: withoutTokens(JSON.stringify(question.request)),
+      body,
       signal: asking.signal,
     });
     const answer = await response.json();
     if (response.ok) show(answer, question.shown);
-    else showProblem(byId('decision'), answer.error);
+    else refuseToShow(answer.error);
   } catch (error) {
-    if (error.name !== 'AbortError')
-      showProblem(byId('decision'), 'The explorer does not answer: is it still running?');
+    if (error.name !== 'AbortError') refuseToShow('The explorer does not answer: is it still running?');
   }
+}
+
+/** What was decided before is no answer to what stands here now. */
+function refuseToShow(problem) {
+  showProblem(byId('decision'), problem);
+  for (const id of ['entries-section', 'lit-section']) byId(id).hidden = true;
 }
 
 function show(answer, resource) {
@@ -149,9 +157,15 @@ function show(answer, resource) {
   const { entries } = answer;
   byId('entries-section').hidden = entries === undefined;
   if (entries) {
-    showEntries(byId('entries'), entries, (index) => {
-      light(resource.entry[index]?.resource, entries[index].decision);
-      byId('lit').focus();
+    const resourceOf = (index) => resource.entry[index]?.resource;
+    showEntries(byId('entries'), entries, {
+      kind: isList(fields.operation.value) ? 'found' : 'sent',
+      count: answer.entryCount,
+      hasResource: (index) => resourceOf(index) !== undefined,
+      onShow: (index) => {
+        light(resourceOf(index), entries[index].decision);
+        byId('lit').focus();
+      },
     });
   } else byId('entries').replaceChildren();
   light(entries ? undefined : resource, answer.decision);
@@ -170,13 +184,15 @@ function showFields() {
   byId('query-field').hidden = !operation.startsWith('search-');
   byId('stored-field').hidden = !isWrite;
   byId('resource-label').textContent =
-    operation === 'patch'
-      ? 'Patch, as JSON'
-      : operation === 'delete'
-        ? 'Resource as it is stored, as JSON'
-        : isWrite || operation === 'create'
-          ? 'Resource as it is sent, as JSON'
-          : 'Resource or Bundle, as JSON';
+    operation === 'batch' || operation === 'transaction'
+      ? 'Bundle as it is sent, as JSON'
+      : operation === 'patch'
+        ? 'Patch, as JSON'
+        : operation === 'delete'
+          ? 'Resource as it is stored, as JSON'
+          : isWrite || operation === 'create'
+            ? 'Resource as it is sent, as JSON'
+            : 'Resource or Bundle, as JSON';
 }
 
 /** The question, or undefined where a field cannot be read; then the field says why. */
@@ -195,13 +211,12 @@ function questionOf() {
     },
     config,
   );
-  const isList = /^(?:search|history)-/.test(operation);
-  const isBundle = isList && isObject(resource.value) && resource.value.resourceType === 'Bundle';
+  const isBundle = isList(operation) && isObject(resource.value) && resource.value.resourceType === 'Bundle';
   const typed = fields.resourceType.value.trim();
   const request = { claims, operation };
   const resourceType =
     typed === '' ? typeOf(isBundle ? resource.value.entry?.[0]?.resource : (stored.value ?? resource.value)) : typed;
-  if (resourceType !== undefined && !operation.endsWith('-system')) request.resourceType = resourceType;
+  if (resourceType !== undefined && !isOfSystem(operation)) request.resourceType = resourceType;
   const id = isObject(stored.value) ? stored.value.id : undefined;
   if (typeof id === 'string') request.id = id;
   if (fields.query.value !== '' && operation.startsWith('search-')) {
@@ -232,6 +247,16 @@ function readJson(field, accepts = () => true, demand = '') {
     complain(field, `Not valid JSON: ${error.message}`);
     return undefined;
   }
+}
+
+/** Whether an interaction answers with a Bundle of results. */
+function isList(operation) {
+  return /^(?:search|history)-/.test(operation);
+}
+
+/** Whether an interaction is about no resource type. */
+function isOfSystem(operation) {
+  return operation.endsWith('-system') || operation === 'batch' || operation === 'transaction';
 }
 
 function typeOf(resource) {

@@ -18,7 +18,7 @@ const STATES = {
 };
 
 /** Draws what scopes open: a table, so that it can be read cell by cell. */
-export function showMatrix(target, { rows, idle }) {
+export function showMatrix(target, { rows, idle, more }) {
   if (rows.length === 0 && idle.length === 0) {
     target.replaceChildren(element('p', {}, 'No scope, nothing open.'));
     return;
@@ -36,6 +36,7 @@ export function showMatrix(target, { rows, idle }) {
     ...Object.values(STATES).map(([sign, meaning]) => element('li', {}, `${sign} ${meaning}`)),
   );
   const parts = rows.length === 0 ? [] : [table, legend];
+  if (more.rows > 0) parts.push(element('p', {}, `… and ${more.rows} more types`));
   if (idle.length > 0) {
     parts.push(
       element('h3', {}, 'Scopes that open nothing'),
@@ -45,6 +46,7 @@ export function showMatrix(target, { rows, idle }) {
         ...idle.map(({ scope, why }) => element('li', {}, element('code', {}, scope), `: ${why}`)),
       ),
     );
+    if (more.idle > 0) parts.push(element('p', {}, `… and ${more.idle} more`));
   }
   target.replaceChildren(...parts);
 }
