@@ -15,7 +15,7 @@ const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{1,256}"$/;
  * Looks up resources as upstream has them, for the guard: updates, patches and deletes are judged by what is stored. The
  * ETag is remembered, so that what was judged is what is changed.
  *
- * @param timeoutMs Milliseconds for all lookups of one request: a batch has up to a thousand, one after the other.
+ * @param timeoutMs Milliseconds for all lookups of one request: a batch has up to a thousand, eight at a time.
  */
 export function storedLookup(upstream: Upstream, bases: BaseUrls, timeoutMs: number): ResourceLookup {
   return async (resourceType, id) => {

@@ -28,6 +28,9 @@ export interface PassedBundle {
 /** More entries would keep the server busy with one request. */
 const MAX_ENTRIES = 1000;
 
+/** Entries whose stored resources are looked up at the same time. */
+const AT_ONCE = 8;
+
 /**
  * Judges a batch or transaction entry by entry (FHIR R4, 3.1.0.11.1), each as if it had come alone. A batch goes on
  * without its refused entries, which are answered with their own outcome; a transaction is refused whole.
@@ -46,13 +49,9 @@ export async function judgeBundle(
   if (entry.length > MAX_ENTRIES) return { refused: refusal(413, 'too-long') };
   const decision = await asking.handler.decide({ ...asking.about, operation: type });
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
-  const written = new Set<string>();
-  const entries: Entry[] = [];
-  for (const each of entry as readonly unknown[]) {
-    const judged = await judgeEntry(asking, request, each, written);
-    if ('refused' in judged && type === 'transaction') return { refused: judged.refused };
-    entries.push(judged);
-  }
+  const entries = await judgeEntries(asking, request, entry, type === 'transaction');
+  const refused = entries.find((each) => 'refused' in each);
+  if (refused && type === 'transaction') return { refused: refused.refused };
   const executed = entries.flatMap((each) => ('execute' in each ? [each.execute] : []));
   if (executed.length === 0)
     return { refused: batchResponse(entries.map((each) => ('refused' in each ? refusedEntry(each.refused) : {}))) };
@@ -62,6 +61,35 @@ export async function judgeBundle(
   };
 }
 
+/**
+ * Judges entries, several at once, since each may wait for its lookup. They begin in their order, and come back in it.
+ *
+ * @param isOne Whether nothing more has to be judged as soon as one of them is refused.
+ */
+async function judgeEntries(
+  asking: Asking,
+  request: BundleRequest,
+  entry: readonly unknown[],
+  isOne: boolean,
+): Promise<readonly Entry[]> {
+  const written = new Set<string>();
+  const entries: Entry[] = [];
+  let next = 0;
+  const judgeOthers = async (): Promise<void> => {
+    while (next < entry.length) {
+      const index = next;
+      next += 1;
+      const judged = await judgeEntry(asking, request, entry[index], written);
+      if (isOne && 'refused' in judged) next = entry.length;
+      entries[index] = judged;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, judgeOthers));
+  // After a refusal those behind it may be missing, and none before it.
+  return entries;
+}
+
+/** Judges one entry. Whether it writes what another one writes is settled before anything is waited for. */
 async function judgeEntry(
   asking: Asking,
   { basePath }: BundleRequest,

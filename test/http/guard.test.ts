@@ -256,6 +256,46 @@ describe('a guard', () => {
     expect(JSON.stringify(admission)).to.not.include('secret');
   });
 
+  it('looks up what the entries of a Bundle write eight at a time, and answers for the first that is refused', async () => {
+    let inFlight = 0;
+    let most = 0;
+    const looked: string[] = [];
+    const lookup = async (_type: string, id: string): Promise<unknown> => {
+      looked.push(id);
+      inFlight += 1;
+      most = Math.max(most, inFlight);
+      // The first of those that are refused is the last to be known.
+      await new Promise((resolve) => setTimeout(resolve, id === '3' ? 60 : 5));
+      inFlight -= 1;
+      return observation(id, id === '3' || id === '5' ? 'bob' : 'alice');
+    };
+    const options = { baseUrl: BASE, fhirVersion: '4.0.1', lookup, explain: true };
+    const bundling = createGuard(issuer.handler(), options);
+    const ask = (type: string): ReturnType<Guard['admit']> => {
+      const entry = Array.from({ length: 40 }, (_, n) => ({
+        resource: observation(String(n), 'alice'),
+        request: { method: 'PUT', url: `Observation/${n}` },
+      }));
+      const parsed = { resourceType: 'Bundle', type, entry };
+      const headers = { authorization: `Bearer ${alice}`, ...JSON_TYPE };
+      return bundling.admit({ method: 'POST', url: '/fhir', headers, body: async () => ({ parsed }) });
+    };
+    const batch = await ask('batch');
+    expect(most).to.equal(8);
+    expect(looked).to.deep.equal(Array.from({ length: 40 }, (_, n) => String(n)));
+    if (batch.verdict !== 'admitted' || !batch.execute.body || !('json' in batch.execute.body))
+      throw new Error('refused');
+    const executed = (batch.execute.body.json as { entry: readonly { resource: Json }[] }).entry;
+    expect(executed.map(({ resource }) => resource['id'])).to.deep.equal(
+      looked.filter((id) => id !== '3' && id !== '5'),
+    );
+    looked.length = 0;
+    const transaction = await ask('transaction');
+    expect(transaction).to.have.nested.property('answer.status', 403);
+    // Nobody begins another one when the answer is known.
+    expect(looked.length).to.be.within(6, 20);
+  });
+
   it('explains to clients only where it is told to', async () => {
     const options = { baseUrl: BASE, fhirVersion: '4.0.1' };
     const token = await issuer.token('patient/Observation.rs', { launch_response_patient: 'alice' });
