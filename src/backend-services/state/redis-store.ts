@@ -35,9 +35,9 @@ export function createRedisStore(redis: RedisCommands, options: RedisStoreOption
   async function command(name: string, key: string, ...args: (string | number)[]): Promise<unknown> {
     try {
       return await redis.call(name, prefix + key, ...args);
-    } catch (cause) {
-      // The key may hold a hash of a token, never a token; even so it stays out of the message.
-      throw new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', `Redis did not answer ${name}`, { cause });
+    } catch (error) {
+      // Without the cause: a client hangs the command with its key and value on it, and Redis quotes them in its words.
+      throw new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', `Redis did not answer ${name} (${reasonOf(error)})`);
     }
   }
 
@@ -67,6 +67,14 @@ export function createRedisStore(redis: RedisCommands, options: RedisStoreOption
       await command('DEL', key);
     },
   };
+}
+
+/** The kind of an error (`OOM`, `READONLY`, `ECONNREFUSED`), or what its class is called. */
+function reasonOf(error: unknown): string {
+  const { name, code, message } = Object(error) as Readonly<Record<'name' | 'code' | 'message', unknown>>;
+  const kind = typeof message === 'string' ? /^[A-Z]{3,20}(?= )/.exec(message)?.[0] : undefined;
+  const known = [code, kind, name].find((text) => typeof text === 'string' && /^\w{1,40}$/.test(text));
+  return typeof known === 'string' ? known : 'unknown error';
 }
 
 function text(answer: unknown): string | undefined {

@@ -1,13 +1,16 @@
+import { hashedKey } from '../../state/hashed-key.js';
 import type { StateStore } from '../../state/store.js';
+import { isClientId } from './check-client.js';
 import type { ClientMetadata } from './client.js';
 import type { ClientRegistry } from './registry.js';
 import { ClientRegistryError, clientExists } from './registry.js';
 
 /** Clients in a state store, such as Redis, so that every process sees a registration at once. */
 export function createStoredClientRegistry(store: StateStore): ClientRegistry {
-  const keyOf = (clientId: string): string => `client:${encodeURIComponent(clientId)}`;
   return {
     async find(clientId) {
+      // Nobody can be called that; and not every text can be encoded.
+      if (!isClientId(clientId)) return undefined;
       const text = await store.get(keyOf(clientId));
       return text === undefined ? undefined : read(text, clientId);
     },
@@ -21,6 +24,13 @@ export function createStoredClientRegistry(store: StateStore): ClientRegistry {
       return (await store.take(keyOf(clientId))) !== undefined;
     },
   };
+}
+
+/** Readable for whoever looks after the store, unless it would be too long for a key (StateStore). */
+function keyOf(clientId: string): string {
+  const encoded = encodeURIComponent(clientId);
+  // `client#` is another namespace: no id is called like another's hash.
+  return encoded.length <= 200 ? `client:${encoded}` : hashedKey('client#', clientId);
 }
 
 function read(text: string, clientId: string): ClientMetadata {

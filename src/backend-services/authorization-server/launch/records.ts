@@ -1,3 +1,4 @@
+import { hashedKey } from '../../state/hashed-key.js';
 import type { StateStore } from '../../state/store.js';
 import type { LaunchSettings } from '../settings.js';
 import type { EhrLaunch, LaunchContext } from './options.js';
@@ -34,26 +35,24 @@ export interface LaunchRecords {
 
 export function createLaunchRecords(store: StateStore, newHandle: () => string): LaunchRecords {
   // Two namespaces, so that the handle of a visit is no launch parameter, and the other way round.
-  const launchKey = (handle: string): string => `ehrLaunch:${handle}`;
-  const visitKey = (visit: string): string => `launchVisit:${visit}`;
+  const launchKey = (handle: string): string => hashedKey('ehrLaunch', handle);
+  const visitKey = (visit: string): string => hashedKey('launchVisit', visit);
   return {
     async announce(launch, lifetimeSeconds) {
       const handle = newHandle();
       await store.set(launchKey(handle), JSON.stringify(launch), lifetimeSeconds);
       return handle;
     },
-    announced: async (handle) =>
-      isHandle(handle) ? (read(await store.get(launchKey(handle))) as EhrLaunch | undefined) : undefined,
+    announced: async (handle) => read(await store.get(launchKey(handle))) as EhrLaunch | undefined,
     async beginVisit(handle, lifetimeSeconds) {
-      const launch = isHandle(handle) ? await store.take(launchKey(handle)) : undefined;
+      const launch = await store.take(launchKey(handle));
       if (launch === undefined) return undefined;
       const visit = newHandle();
       await store.set(visitKey(visit), launch, lifetimeSeconds);
       return visit;
     },
-    visited: async (visit) =>
-      isHandle(visit) ? (read(await store.get(visitKey(visit))) as EhrLaunch | undefined) : undefined,
-    endVisit: async (visit) => isHandle(visit) && (await store.take(visitKey(visit))) !== undefined,
+    visited: async (visit) => read(await store.get(visitKey(visit))) as EhrLaunch | undefined,
+    endVisit: async (visit) => (await store.take(visitKey(visit))) !== undefined,
     save: (grantId, record, lifetimeSeconds) => store.set(`launch:${grantId}`, JSON.stringify(record), lifetimeSeconds),
     find: async (grantId) =>
       grantId === undefined ? undefined : (read(await store.get(`launch:${grantId}`)) as LaunchRecord | undefined),
@@ -84,10 +83,6 @@ export function contextClaims(record: LaunchRecord, settings: LaunchSettings): R
       : { encounter: record.encounter, [`${contextPrefix}encounter`]: `Encounter/${record.encounter}` }),
     ...(record.fhirUser === undefined ? {} : { [fhirUserClaim]: record.fhirUser }),
   };
-}
-
-function isHandle(text: string): boolean {
-  return /^[\w-]{1,128}$/.test(text);
 }
 
 /** Trusted: this server wrote it. */

@@ -1,4 +1,5 @@
 import { errors } from 'oidc-provider';
+import { hashedKey } from '../../state/hashed-key.js';
 import type { StateStore } from '../../state/store.js';
 import type { RegisteredClient } from '../clients/client.js';
 import { isIssuedTo } from '../clients/client.js';
@@ -7,6 +8,7 @@ import { requestContext } from './request-context.js';
 /** What oidc-provider stores; the members that the adapter itself reads. */
 interface Payload {
   readonly [member: string]: unknown;
+  readonly jti?: string;
   readonly uid?: string;
   readonly grantId?: string;
   readonly exp?: number;
@@ -56,14 +58,15 @@ export function createAdapterFactory(options: AdapterOptions): (model: string) =
 }
 
 function stateAdapter(model: string, { store, findClient, grantLifetimeSeconds }: AdapterOptions): Adapter {
-  const keyOf = (id: string): string => `${model}:${id}`;
-  const uidKeyOf = (uid: string): string => `${model}Uid:${uid}`;
-  const consumedKeyOf = (id: string): string => `${model}Used:${id}`;
+  // An id is a code or refresh token itself, or comes from a stranger who claims that it is one.
+  const keyOf = (id: string): string => hashedKey(model, id);
+  const uidKeyOf = (uid: string): string => hashedKey(`${model}Uid`, uid);
+  const consumedKeyOf = (id: string): string => hashedKey(`${model}Used`, id);
 
   async function find(id: string): Promise<Payload | undefined> {
     const text = await store.get(keyOf(id));
     if (text === undefined) return undefined;
-    const payload = JSON.parse(text) as Payload;
+    const payload: Payload = { ...(JSON.parse(text) as Payload), jti: id };
     if (payload.grantId !== undefined && (await isGrantRevoked(store, payload.grantId))) return undefined;
     const clientId = payload.clientId ?? payload.params?.client_id;
     const client = clientId === undefined ? undefined : await findClient(clientId);
@@ -75,7 +78,8 @@ function stateAdapter(model: string, { store, findClient, grantLifetimeSeconds }
   return {
     find,
     async upsert(id, payload, expiresIn) {
-      await store.set(keyOf(id), JSON.stringify(payload), expiresIn);
+      // The id is left out of what is stored: oidc-provider names it again when it asks.
+      await store.set(keyOf(id), JSON.stringify({ ...payload, jti: undefined }), expiresIn);
       if (payload.uid !== undefined) await store.set(uidKeyOf(payload.uid), id, expiresIn);
     },
     async findByUid(uid) {
