@@ -29,6 +29,8 @@ interface TokenCaller extends KnownCaller {
   readonly identity: ClaimedIdentity & { readonly malformed: MalformedClaims };
   readonly claims: Readonly<Record<string, unknown>>;
   readonly scopes: readonly string[];
+  /** By usable grants, of which the judge gives the same list for the same question. */
+  readonly models: WeakMap<readonly Grant[], UserIdentity>;
 }
 
 /** What the claims of a token came to, for one base URL. */
@@ -108,7 +110,8 @@ export class Callers {
     const scopes = scopeList(claimAt(claims, realm.config.scopeKey));
     const identity = identityFromClaims(claims, realm.config, base ?? realm.apiUrl);
     const caller = this.#caller(realm, claims, identity, scopes, baseOf(request));
-    const found = { realm, identity, claims, scopes, caller };
+    const models = new WeakMap<readonly Grant[], UserIdentity>();
+    const found = { realm, identity, claims, scopes, caller, models };
     this.#verified.set(claims, { base, found });
     return found;
   }
@@ -159,35 +162,28 @@ export function identifyForAll(found: TokenCaller): Identified {
   return { decision, identity: identityWith(found, found.caller.grants.granted) };
 }
 
-function identityWith({ claims, scopes, identity }: TokenCaller, usable: readonly Grant[]): UserIdentity {
-  const { texts, levels } = usableIn(usable);
-  const made = withoutDerivedFields(claims) as UserIdentity;
-  made.scopes = [...scopes];
-  made.usableScopes = scopes.filter((scope) => texts.has(scope));
+function identityWith(found: TokenCaller, usable: readonly Grant[]): UserIdentity {
+  let model = found.models.get(usable);
+  if (model === undefined) found.models.set(usable, (model = modelOf(found, usable)));
   // Copies: what the host does to its identity must not reach the next request by the same token.
-  if (identity.user && levels.has('user')) made.fhirUserObject = { ...identity.user };
-  if (identity.patient && levels.has('patient')) made.patientLaunchContext = { ...identity.patient };
+  const made: UserIdentity = { ...model };
+  made.scopes = [...model.scopes];
+  made.usableScopes = [...model.usableScopes];
+  if (model.fhirUserObject) made.fhirUserObject = { ...model.fhirUserObject };
+  if (model.patientLaunchContext) made.patientLaunchContext = { ...model.patientLaunchContext };
   return made;
 }
 
-interface Usable {
-  readonly texts: ReadonlySet<string>;
-  readonly levels: ReadonlySet<string>;
-}
-
-/** The judge gives the same list for the same question, request by request. */
-const usables = new WeakMap<readonly Grant[], Usable>();
-
-function usableIn(grants: readonly Grant[]): Usable {
-  let usable = usables.get(grants);
-  if (usable === undefined) {
-    usable = {
-      texts: new Set(grants.map(({ scope }) => scope.text)),
-      levels: new Set(grants.map(({ scope }) => scope.level)),
-    };
-    usables.set(grants, usable);
-  }
-  return usable;
+/** The identity that is copied for each request: claims are frozen, and what is frozen is slow to copy. */
+function modelOf({ claims, scopes, identity }: TokenCaller, usable: readonly Grant[]): UserIdentity {
+  const texts = new Set(usable.map(({ scope }) => scope.text));
+  const levels = new Set(usable.map(({ scope }) => scope.level));
+  const made = withoutDerivedFields(claims) as UserIdentity;
+  made.scopes = [...scopes];
+  made.usableScopes = scopes.filter((scope) => texts.has(scope));
+  if (identity.user && levels.has('user')) made.fhirUserObject = identity.user;
+  if (identity.patient && levels.has('patient')) made.patientLaunchContext = identity.patient;
+  return made;
 }
 
 /** What a token that does not verify is refused with: the code of its error, never its text. */

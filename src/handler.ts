@@ -63,7 +63,7 @@ export class SMARTHandler implements Authorization {
   readonly #realms: Realms;
   readonly #options: SMARTHandlerOptions;
   readonly #callers: Callers;
-  /** What each identity was verified for. The router passes the same object on, within one request. */
+  /** What identities were verified for. The router passes the same object on, within one request. */
   readonly #verifiedFor = new WeakMap<object, VerifyAccessTokenRequest>();
   #warned = false;
 
@@ -104,15 +104,17 @@ export class SMARTHandler implements Authorization {
    * configuration has neither jwksEndpoint nor tokenIntrospection.
    */
   verifyAccessToken(request: VerifyAccessTokenRequest): Promise<UserIdentity> {
-    return this.#guarded(async () => {
-      const verified = this.#verified('verifyAccessToken', request, request);
-      const found = verified instanceof Promise ? await verified : verified;
-      if ('decision' in found) return this.#refuse('verifyAccessToken', request, found);
-      const { decision, identity } = identifyForRequest(found, request);
-      this.#enforce('verifyAccessToken', request, decision);
-      this.#verifiedFor.set(identity, request);
-      return identity;
-    });
+    return this.#guarded(() =>
+      once(this.#verified('verifyAccessToken', request, request), (found) => {
+        if ('decision' in found) return this.#refuse('verifyAccessToken', request, found);
+        const { decision, identity } = identifyForRequest(found, request);
+        this.#enforce('verifyAccessToken', request, decision);
+        // Nobody asks later what a read was verified for, and a WeakMap costs more than all the rest.
+        if (request.bulkDataAuth !== undefined || !isAsking(request.operation))
+          this.#verifiedFor.set(identity, request);
+        return identity;
+      }),
+    );
   }
 
   /**
@@ -122,15 +124,15 @@ export class SMARTHandler implements Authorization {
    * @throws TokenError for a token that does not verify, DeniedError for one that names nobody it could speak for.
    */
   authenticate(request: AuthenticateRequest): Promise<UserIdentity> {
-    return this.#guarded(async () => {
-      const about = { operation: 'authenticate' };
-      const verified = this.#verified('authenticate', about, request);
-      const found = verified instanceof Promise ? await verified : verified;
-      if ('decision' in found) return this.#refuse('authenticate', about, found);
-      const { decision, identity } = identifyForAll(found);
-      this.#enforce('authenticate', about, decision);
-      return identity;
-    });
+    const about = { operation: 'authenticate' };
+    return this.#guarded(() =>
+      once(this.#verified('authenticate', about, request), (found) => {
+        if ('decision' in found) return this.#refuse('authenticate', about, found);
+        const { decision, identity } = identifyForAll(found);
+        this.#enforce('authenticate', about, decision);
+        return identity;
+      }),
+    );
   }
 
   /** Whether one interaction may be done; the short form of decide(). Never throws for a denial. */
@@ -525,21 +527,20 @@ export class SMARTHandler implements Authorization {
     );
   }
 
-  /** A token that does not verify is a decision, too; its own error goes on to the host. */
   #verified(method: string, about: Described, request: AuthenticateRequest): ReturnType<Callers['verified']> {
-    const reported = (error: unknown): Error => {
-      if (!(error instanceof ConfigError)) this.#report(method, about, deniedByToken(error));
-      return error as Error;
-    };
     try {
       const found = this.#callers.verified(request, request.accessToken);
       if (!(found instanceof Promise)) return found;
-      return found.catch((error: unknown) => {
-        throw reported(error);
-      });
+      return found.catch((error: unknown) => this.#unverified(method, about, error));
     } catch (error) {
-      throw reported(error);
+      return this.#unverified(method, about, error);
     }
+  }
+
+  /** A token that does not verify is a decision, too; its own error goes on to the host. */
+  #unverified(method: string, about: Described, error: unknown): never {
+    if (!(error instanceof ConfigError)) this.#report(method, about, deniedByToken(error));
+    throw error;
   }
 
   #enforce(method: string, request: Described, decision: Decision): void {
@@ -571,6 +572,11 @@ export class SMARTHandler implements Authorization {
       throw new DeniedError(deny({ code: 'internal-error' }));
     }
   }
+}
+
+/** Goes on with a value, at once where it is there. */
+function once<T, U>(value: T | Promise<T>, goOn: (value: T) => U): U | Promise<U> {
+  return value instanceof Promise ? value.then(goOn) : goOn(value);
 }
 
 /** A write, as far as it is known. */
@@ -629,6 +635,11 @@ function isResultList(operation: Interaction): boolean {
 
 function isReading(operation: Interaction): boolean {
   return operation === 'read' || operation === 'vread';
+}
+
+/** The interactions that change nothing. */
+function isAsking(operation: Interaction): boolean {
+  return isReading(operation) || isResultList(operation);
 }
 
 function needsStored(operation: Interaction): boolean {

@@ -33,12 +33,17 @@ export class Realm {
 
   /** Made at first use: a handler that never verifies needs no endpoint. @throws ConfigError that names both keys. */
   verifier(): TokenVerifier {
+    this.#verifier ??= this.#createVerifier();
+    return this.#verifier;
+  }
+
+  #createVerifier(): TokenVerifier {
     const { jwksEndpoint, jwksHeaders, tokenIntrospection, expectedIssValue, expectedAudValue, scopeKey } = this.config;
     if (!jwksEndpoint && !tokenIntrospection) {
       throw new ConfigError('jwksEndpoint', 'this or tokenIntrospection has to be set to verify access tokens');
     }
     const { introspection, ...settings } = this.#token;
-    this.#verifier ??= createTokenVerifier({
+    return createTokenVerifier({
       ...settings,
       issuer: expectedIssValue,
       audience: expectedAudValue,
@@ -47,7 +52,6 @@ export class Realm {
       ...(jwksHeaders && { jwksHeaders }),
       ...(tokenIntrospection && { introspection: { ...tokenIntrospection, ...introspection } }),
     });
-    return this.#verifier;
   }
 }
 

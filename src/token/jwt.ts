@@ -50,8 +50,10 @@ export class JwtProver {
   /** The proof that is kept of a token, if it holds and nobody has to be asked. */
   recall(token: string): ProvedJwt | undefined {
     const kept = this.#proofs?.get(fingerprint(token));
+    if (kept === undefined) return undefined;
     const { keys, now } = this.#options;
-    return kept !== undefined && keys.isFresh(now()) && this.#stillHolds(kept) ? kept.jwt : undefined;
+    const nowMs = now();
+    return keys.isFresh(nowMs) && this.#holdsAt(nowMs, kept) ? kept.jwt : undefined;
   }
 
   /** Rejects with a TokenError. */
@@ -66,7 +68,7 @@ export class JwtProver {
       if (!this.#options.keys.isFresh(this.#options.now())) {
         await this.#options.keys.renew();
       }
-      if (this.#stillHolds(kept)) {
+      if (this.#holdsAt(this.#options.now(), kept)) {
         return kept.jwt;
       }
       proofs.delete(id);
@@ -82,8 +84,7 @@ export class JwtProver {
    * What a kept proof rests on and can change: the time, and that the issuer still publishes the key. Everything else is in the
    * token, whose fingerprint named the proof, or in the options, which are fixed.
    */
-  #stillHolds(proof: Proof): boolean {
-    const now = this.#options.now();
+  #holdsAt(now: number, proof: Proof): boolean {
     return now >= proof.from && now < proof.until && this.#options.keys.holds(proof.key);
   }
 
