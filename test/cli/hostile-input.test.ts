@@ -75,6 +75,25 @@ describe('cli: what a stranger may write, and what must not be repeated', () => 
     expect(report.payload['iss']).to.equal(hidden);
   });
 
+  it('a token that is nested without end is malformed, and no fault of this program', async () => {
+    const part = (text: string): string => Buffer.from(text).toString('base64url');
+    for (const depth of [1_000, 50_000, 300_000]) {
+      const deep = `${'['.repeat(depth)}${']'.repeat(depth)}`;
+      for (const parts of [
+        [`{"alg":"RS384"}`, `{"iss":${deep}}`],
+        [`{"alg":"RS384","kid":${deep}}`, '{}'],
+        ['{"alg":"RS384"}', '{"a":'.repeat(depth)],
+      ]) {
+        for (const argv of [[], ['--json']]) {
+          const stdin = `${parts.map(part).join('.')}.x`;
+          const { exitCode, stdout, stderr } = await commandLine(['inspect', '-', ...argv], { stdin });
+          expect([exitCode === 5, stderr.includes('unexpected')], String(depth)).to.deep.equal([false, false]);
+          if (exitCode === 1) expect(stdout).to.include('malformed');
+        }
+      }
+    }
+  });
+
   describe('a secret where a file or name belongs', () => {
     const rest = ['--client-id', 'a', '--aud', 'https://as.example/token'];
 

@@ -167,11 +167,13 @@ export function createBackendServicesClient(options: BackendServicesClientOption
       if (base === undefined) throw new ConfigError('fhirBaseUrl', 'needed by fetchBulkFile');
       const url = new URL(input);
       const headers = headersWithoutCredentials(init.headers, 'application/fhir+ndjson');
-      if (!bulkFileNeedsToken(manifest, url, [base.origin, ...bulkFileOrigins])) {
+      const needsToken = bulkFileNeedsToken(manifest, url, [base.origin, ...bulkFileOrigins]);
+      // With a token or without, it is data of patients (SMART App Launch 2.2, Backend Services: all exchanges over TLS).
+      endpointUrl(url.href, 'bulk file', policy);
+      if (!needsToken) {
         // Bulk Data Access 3: a client SHALL NOT send a token where none is asked for. A signed URL is its own token.
         return send(url.href, { ...init, headers });
       }
-      endpointUrl(url.href, 'bulk file', policy);
       return bearerRequest(url, { ...init, headers }, bearer);
     },
   });

@@ -46,14 +46,29 @@ function fromJson(text: string): string | undefined {
   }
 }
 
+/** Levels of arrays and objects in a header or payload. Claims have a few; what has thousands is no claim. */
+const MAX_DEPTH = 100;
+
 /** RFC 7515 §2: base64url without padding, line breaks or anything else; then UTF-8 of a JSON object. */
 function jsonPart(part: string | undefined): JsonObject | undefined {
   if (part === undefined || !/^[A-Za-z0-9_-]+$/.test(part)) return undefined;
   try {
     const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url'));
     const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as JsonObject) : undefined;
+    return typeof json === 'object' && json !== null && !Array.isArray(json) && isShallow(json)
+      ? (json as JsonObject)
+      : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Level by level, without recursion: whoever prints the token later recurses, and must come to an end. */
+function isShallow(json: object): boolean {
+  let level: unknown[] = [json];
+  for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+    if (level.length === 0) return true;
+  }
+  return false;
 }

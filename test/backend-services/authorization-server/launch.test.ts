@@ -645,6 +645,10 @@ describe('SMART app launch', () => {
     ['an empty account', { accountId: '' }],
     ['a parameter that is the access token', { parameters: { access_token: 'x' } }],
     ['a parameter that is the patient', { parameters: { patient: 'x' } }],
+    ['a parameter that is the user', { parameters: { fhirUser: 'Practitioner/x' } }],
+    ['a parameter that is a claim of the context', { parameters: { launch_response_patient: 'Patient/x' } }],
+    ['a parameter that is a claim of every token', { parameters: { sub: 'x' } }],
+    ['a parameter that is a username', { parameters: { username: 'x' } }],
   ];
   for (const [what, result] of badResults) {
     it(`a result with ${what} is a TypeError for the host and grants nothing`, async () => {

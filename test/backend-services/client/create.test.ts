@@ -611,6 +611,28 @@ describe('backend-services/client/create', () => {
       expect(foreign.seen.map(({ headers }) => headers.authorization)).to.deep.equal([undefined, 'Bearer token-1']);
     });
 
+    it('C13: fetches no file without TLS, with a token or without', async () => {
+      let sent = 0;
+      const client = create({
+        fetch: (url, init) => {
+          sent += 1;
+          return fetch(url, init);
+        },
+      });
+      for (const url of [
+        'http://files.example/1.ndjson?signature=x',
+        'ftp://files.example/1',
+        'data:,x',
+        'file:///etc/hosts',
+      ]) {
+        for (const needed of [true, false]) {
+          const { code } = await thrown(() => client.fetchBulkFile(manifest(url, needed), url));
+          expect(code, url).to.be.oneOf(needed ? ['ERR_BULK_FILE_ORIGIN'] : ['ERR_URL_REFUSED']);
+        }
+      }
+      expect(sent).to.equal(0);
+    });
+
     it('refuses files that the manifest does not list, and manifests that do not say', async () => {
       const client = create();
       const url = `${server.fhirBase}/files/1.ndjson`;

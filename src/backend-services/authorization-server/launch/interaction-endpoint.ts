@@ -47,7 +47,7 @@ export function createInteractionEndpoint(
       needsEncounter: standalone && parsed.some((scope) => isLaunch(scope, 'encounter')),
       deny,
       async complete(result) {
-        const { granted, record } = decide(visit, result, settings.fhirBaseUrl);
+        const { granted, record } = decide(visit, result, settings.fhirBaseUrl, launch);
         await requireOwnName(result.accountId, directory);
         if (granted.length === 0) {
           await deny();
@@ -119,15 +119,37 @@ function expired(): OAuthError {
 const FHIR_ID = /^(?!\.{1,2}$)[A-Za-z0-9.-]{1,64}$/;
 /** SMART App Launch 2.2, fhirUser: the types that a user may be. */
 const FHIR_USER = /^(?:https?:\/\/\S+\/)?(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person)\/([^/\s]+)$/;
-/** Members of a token response that are not a launch's to set. RFC 6749 §5.1, OpenID Connect Core §3.1.3.3. */
-const RESERVED =
-  /^(?:access_token|token_type|expires_in|refresh_token|scope|id_token|error.*|state|patient|encounter|active)$/;
+/**
+ * What is not a launch's to set, since its parameters stand beside it: members of a token response (RFC 6749 §5.1, OpenID
+ * Connect Core §3.1.3.3), and at introspection whatever says who a token is from and for (RFC 7662 §2.2, RFC 9068 §2.2).
+ */
+const RESERVED: ReadonlySet<string> = new Set([
+  ...[
+    'access_token',
+    'token_type',
+    'expires_in',
+    'refresh_token',
+    'scope',
+    'id_token',
+    'state',
+    'patient',
+    'encounter',
+  ],
+  ...['active', 'username', 'iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'client_id', 'azp', 'act', 'cnf'],
+  ...['authorization_details', 'fhirUser', 'profile'],
+]);
+
+function isReserved(name: string, { contextPrefix, fhirUserClaim }: LaunchSettings): boolean {
+  const ours = [`${contextPrefix}patient`, `${contextPrefix}encounter`, fhirUserClaim];
+  return RESERVED.has(name) || name.startsWith('error') || ours.includes(name);
+}
 
 /** What a visit's result grants, and the context that goes with it. Throws TypeErrors for the host's mistakes. */
 function decide(
   visit: Visit,
   result: LaunchResult,
   fhirBaseUrl: string,
+  launch: LaunchSettings,
 ): { granted: readonly string[]; record: LaunchRecord } {
   const { accountId, fhirUser, scopes = visit.scopes } = result;
   if (!/^[\x21-\x7e]{1,255}$/.test(accountId))
@@ -141,7 +163,7 @@ function decide(
     throw new TypeError('fhirUser must be a reference such as Practitioner/p1');
   }
   const parameters = { ...visit.launch?.parameters, ...result.parameters };
-  const reserved = Object.keys(parameters).find((name) => RESERVED.test(name));
+  const reserved = Object.keys(parameters).find((name) => isReserved(name, launch));
   if (reserved !== undefined) throw new TypeError(`parameters must not hold ${reserved}`);
 
   const granted = visit.scopes.filter(

@@ -8,7 +8,7 @@ export interface LaunchContext {
   readonly encounter?: string;
   /**
    * Further parameters of the token response, such as `need_patient_banner`, `smart_style_url` or `intent`. Names that
-   * OAuth itself uses are refused.
+   * OAuth itself uses, or that tell a resource server who the user is, are refused.
    */
   readonly parameters?: Readonly<Record<string, unknown>>;
 }
