@@ -17,20 +17,34 @@ export function rewriteUrls(value: unknown, mapUrl: MapUrl): unknown {
   return rewritten(value, mapUrl, '');
 }
 
+/** Without lists of names and members: every resource that upstream answers with comes through here. */
 function rewritten(value: unknown, mapUrl: MapUrl, place: string): unknown {
-  if (Array.isArray(value)) {
-    const members = (value as readonly unknown[]).map((member) => rewritten(member, mapUrl, place));
-    return members.some((member, index) => member !== value[index]) ? carryNumbers(value, members) : value;
-  }
-  if (!isRecord(value)) return value;
-  const members = Object.entries(value).map(([name, member]) => [name, renamed(name, member)] as const);
-  const isRenamed = members.some(([name, member]) => member !== value[name]);
-  return isRenamed ? carryNumbers(value, Object.fromEntries(members)) : value;
+  if (typeof value !== 'object' || value === null) return value;
+  return Array.isArray(value) ? rewrittenList(value, mapUrl, place) : rewrittenMembers(value as Json, mapUrl, place);
+}
 
-  function renamed(name: string, member: unknown): unknown {
-    if (typeof member !== 'string') return rewritten(member, mapUrl, name);
-    return isAddress(name, value as Json, place) ? mapUrl(member) : member;
+function rewrittenList(list: readonly unknown[], mapUrl: MapUrl, place: string): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let index = 0; index < list.length; index += 1) {
+    const renamed = rewritten(list[index], mapUrl, place);
+    if (renamed !== list[index]) (copy ??= [...list])[index] = renamed;
   }
+  return copy ? carryNumbers(list, copy) : list;
+}
+
+function rewrittenMembers(holder: Json, mapUrl: MapUrl, place: string): Json {
+  let copy: Record<string, unknown> | undefined;
+  for (const name in holder) {
+    const member = holder[name];
+    const renamed =
+      typeof member !== 'string'
+        ? rewritten(member, mapUrl, name)
+        : isAddress(name, holder, place)
+          ? mapUrl(member)
+          : member;
+    if (renamed !== member) (copy ??= { ...holder })[name] = renamed;
+  }
+  return copy ? carryNumbers(holder, copy) : holder;
 }
 
 const IDENTITIES = new Set(['extension', 'modifierExtension']);
