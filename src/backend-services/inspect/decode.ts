@@ -67,7 +67,9 @@ function jsonPart(part: string | undefined): JsonObject | undefined {
 function isShallow(json: object): boolean {
   let level: unknown[] = [json];
   for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
-    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+    level = level.flatMap((value): unknown[] =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [],
+    );
     if (level.length === 0) return true;
   }
   return false;
