@@ -72,6 +72,7 @@ export class Judge {
   readonly #policy: AccessPolicy;
   readonly #candidates = new Map<string, readonly Candidate[]>();
   readonly #covering = new Map<string | undefined, readonly Grant[]>();
+  #forAnyType: readonly Grant[] | undefined;
 
   /**
    * The judge for a caller, with what earlier requests by the same grants have worked out. Grants of the same scopes
@@ -107,7 +108,9 @@ export class Judge {
 
   /** All grants for the first interaction, whatever their type: what a search over all types may find. */
   grantsForAnyType(): readonly Grant[] {
-    return this.#caller.grants.granted.filter(({ interactions }) => interactions.has(this.#interactions[0]));
+    const [first] = this.#interactions;
+    this.#forAnyType ??= this.#caller.grants.granted.filter(({ interactions }) => interactions.has(first));
+    return this.#forAnyType;
   }
 
   /** Whether every resource of a type is covered: by a system or an admin, without a constraint or a narrowing. */

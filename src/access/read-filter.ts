@@ -16,18 +16,11 @@ export interface FilteredBundle {
 export function filterBundle(bundle: Readonly<Record<string, unknown>>, judge: Judge): FilteredBundle {
   const entries = Array.isArray(bundle['entry']) ? (bundle['entry'] as readonly unknown[]) : [];
   const kept: unknown[] = [];
-  let keptMatches = 0;
-  let droppedMatches = 0;
   for (const entry of entries) {
-    const visible = isVisible(entry, judge);
-    if (visible) kept.push(entry);
-    if (isMatch(entry)) {
-      if (visible) keptMatches += 1;
-      else droppedMatches += 1;
-    }
+    if (isVisible(entry, judge)) kept.push(entry);
   }
-  const counted = withSafeCounts(bundle, keptMatches, droppedMatches, judge.isPartial());
-  return { bundle: { ...counted, entry: kept }, kept: kept.length, dropped: entries.length - kept.length };
+  const filtered = withEntries(bundle, entries, kept, judge.isPartial());
+  return { bundle: filtered, kept: kept.length, dropped: entries.length - kept.length };
 }
 
 function isVisible(entry: unknown, judge: Judge): boolean {
@@ -53,25 +46,36 @@ function isMatch(entry: unknown): boolean {
 }
 
 /**
- * The total without what was dropped. It stays absent where it was absent, never says less than what is shown, and
- * equals what is shown when the Bundle is the whole result: a larger number would count what the caller may not see.
+ * The Bundle with the entries that are shown, and its total without what was dropped. That stays absent where it was
+ * absent, never says less than what is shown, and equals what is shown when the Bundle is the whole result: a larger
+ * number would count what the caller may not see.
  *
  * Where grants open only a part of what they refer to (granular scopes, a rule of the host's), no filter of the host's
  * can have bounded the other pages: there the total, and the link to the last page, would tell how much is hidden.
  */
-function withSafeCounts(
+function withEntries(
   bundle: Readonly<Record<string, unknown>>,
-  kept: number,
-  dropped: number,
+  entries: readonly unknown[],
+  entry: readonly unknown[],
   partial: boolean,
 ): Readonly<Record<string, unknown>> {
-  const { total, ...uncounted } = bundle;
-  const { link } = bundle;
-  if (!Array.isArray(link) || !link.some(leadsToAnotherPage)) {
-    return typeof total === 'number' ? { ...bundle, total: kept } : uncounted;
+  const { link, total } = bundle;
+  const isPage = Array.isArray(link) && link.some(leadsToAnotherPage);
+  if (typeof total === 'number' && !(isPage && partial)) {
+    const shown = countMatches(entry);
+    // What became of the matches that are not shown counts on a page alone.
+    return { ...bundle, total: isPage ? Math.max(total - (countMatches(entries) - shown), shown) : shown, entry };
   }
-  if (!partial) return typeof total === 'number' ? { ...bundle, total: Math.max(total - dropped, kept) } : uncounted;
-  return { ...uncounted, link: link.filter((each) => !isRecord(each) || each['relation'] !== 'last') };
+  const uncounted: Record<string, unknown> = { ...bundle, entry };
+  delete uncounted['total'];
+  if (isPage && partial) uncounted['link'] = link.filter((each) => !isRecord(each) || each['relation'] !== 'last');
+  return uncounted;
+}
+
+function countMatches(entries: readonly unknown[]): number {
+  let count = 0;
+  for (const entry of entries) if (isMatch(entry)) count += 1;
+  return count;
 }
 
 function leadsToAnotherPage(link: unknown): boolean {
