@@ -1,4 +1,4 @@
-import { parseScope } from './parse.js';
+import { URI_PREFIX, parseScope } from './parse.js';
 import { printScope } from './print.js';
 import type { ParsedScope, Permission, PermissionLetter, ResourceScope, ScopeClause } from './scope.js';
 
@@ -57,8 +57,6 @@ const LETTERS_OF_WORD: Readonly<Record<'read' | 'write' | '*', readonly Permissi
   write: ['c', 'u', 'd'],
   '*': ['c', 'r', 'u', 'd', 's'],
 };
-
-const URI_PREFIX = 'http://smarthealthit.org/fhir/scopes/';
 
 /** Clauses by what they say, so that saying the same is one look-up: every requested scope meets every allowed one. */
 type Clauses = ReadonlyMap<string, ScopeClause>;

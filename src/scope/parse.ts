@@ -10,7 +10,7 @@ export interface ParseScopeOptions {
 }
 
 /** SMART App Launch 2.2, Scopes: where scopes must be URIs they carry this prefix. */
-const URI_PREFIX = 'http://smarthealthit.org/fhir/scopes/';
+export const URI_PREFIX = 'http://smarthealthit.org/fhir/scopes/';
 
 /** A text longer than this is no scope that anybody would issue; it is refused before any pattern runs over it. */
 const MAX_SCOPE_LENGTH = 4096;

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { decodeJwt } from 'jose';
 import type { LaunchResult } from '../../../src/backend-services/oidc-provider.js';
 import { createMemoryStore, createStoredClientRegistry } from '../../../src/backend-services/oidc-provider.js';
 import { Browser } from './browser.js';
@@ -115,11 +114,11 @@ describe('who a client is', () => {
     const back = await app.finish(pending);
     const visit = await app.start(SCOPE);
     expect((await introspect(tokens['access_token'], byResourceServer)).body).to.include({ active: true });
-    const issuedAt = Number(decodeJwt(String(tokens['access_token'])).iat);
+    const lastSecond = Math.floor(Date.now() / 1000);
     expect(await as.registry.remove('app')).to.equal(true);
     expect((await introspect(tokens['access_token'], byResourceServer)).body).to.deep.equal({ active: false });
     // Times are in seconds.
-    while (Math.floor(Date.now() / 1000) <= issuedAt) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (Math.floor(Date.now() / 1000) <= lastSecond) await new Promise((resolve) => setTimeout(resolve, 20));
     await as.server.registerClient(registered);
 
     expect((await introspect(tokens['access_token'], byResourceServer)).body).to.deep.equal({ active: false });
@@ -129,6 +128,22 @@ describe('who a client is', () => {
     expect((await visit.browser.fetch(Browser.location(visit.response).href)).status).to.equal(400);
     const fresh = expectToken(await app.launch(SCOPE));
     expect((await introspect(fresh['access_token'], byResourceServer)).body).to.include({ active: true });
+  });
+
+  it('A27: the scopes of OpenID Connect are not had under another name', async () => {
+    const others = ['openid', 'fhirUser', 'profile', 'offline_access', 'online_access'];
+    const renamed = others.map((scope) => `http://smarthealthit.org/fhir/scopes/${scope}`).join(' ');
+    const registered = (await as.registry.find('confidential'))!;
+    try {
+      const scope = `${others.join(' ')} system/*.rs patient/*.rs launch/patient`;
+      await as.registry.replace({ ...registered, scope } as never);
+      const body = expectToken(await requestToken(as, { ...good, scope: `system/Patient.rs ${renamed}` }));
+      expect(body['scope']).to.equal('system/Patient.rs');
+      expectError(await requestToken(as, { ...good, scope: renamed }), 400, 'invalid_scope');
+    } finally {
+      await as.registry.replace(registered as never);
+    }
+    expect((await app.launch(`openid ${renamed}`)).body['scope']).to.equal('openid');
   });
 
   it('an origin that is none is not the origin of an app with a scheme of its own', async () => {

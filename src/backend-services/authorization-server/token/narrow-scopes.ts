@@ -1,5 +1,5 @@
 import { eachOfIntersection, intersectScopes } from '../../../scope/intersect.js';
-import { parseScope } from '../../../scope/parse.js';
+import { URI_PREFIX, parseScope } from '../../../scope/parse.js';
 import type { RegisteredClient } from '../clients/client.js';
 import type { Settings } from '../settings.js';
 import { OAuthError } from '../wire/oauth-error.js';
@@ -98,6 +98,8 @@ function fitsGrant(token: string, grantType: 'client_credentials' | 'authorizati
     case 'launch':
       return !backend;
     case 'other':
+      // Those of OpenID Connect mean nothing to anybody when they are written as URIs, and are granted to nobody so.
+      if (token.startsWith(URI_PREFIX)) return !USER_SCOPES.has(token.slice(URI_PREFIX.length));
       return !backend || !USER_SCOPES.has(token);
     case 'invalid':
       return false;
