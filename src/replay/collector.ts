@@ -3,14 +3,21 @@ type Json = Readonly<Record<string, unknown>>;
 /** Milliseconds without a question after which a request is taken for judged. */
 const QUIET_MS = 10_000;
 
+/** Requests that are gathered at a time: their parts are in memory, and clients choose how large they are. */
+const MAX_OPEN = 100;
+
+/** A question, and the position of the entry that it is about, where the asker tells. */
+interface Part {
+  readonly entry: number | undefined;
+  readonly question: Json;
+}
+
 /** A request that is judged by several questions, as far as they came. */
 interface Collected {
   readonly head: Json;
   readonly member: 'entries' | 'filters';
-  readonly parts: Json[];
-  /** A conditional write that was allowed: the search that comes next is its own. */
-  condition: Json | undefined;
-  timer: NodeJS.Timeout;
+  readonly parts: Part[];
+  readonly timer: NodeJS.Timeout;
 }
 
 /**
@@ -34,7 +41,9 @@ export class Collector {
     }, QUIET_MS);
     // A program that is done does not wait for it.
     timer.unref();
-    this.#open.set(identity, { head, member, parts: [], condition: undefined, timer });
+    this.#open.set(identity, { head, member, parts: [], timer });
+    const [oldest] = this.#open.keys();
+    if (oldest !== undefined && this.#open.size > MAX_OPEN) this.end(oldest);
   }
 
   /** Whether questions of this identity are parts of a line. */
@@ -42,23 +51,16 @@ export class Collector {
     return this.#open.get(identity)?.member;
   }
 
-  /** Adds a question. Two questions about one entry become one. */
-  add(identity: object, part: Json, isAllowed: boolean): void {
+  /** Adds a question. Several are judged at a time, so that even behind one that is refused others may come. */
+  add(identity: object, question: Json, entry: number | undefined): void {
     const collected = this.#open.get(identity);
     if (!collected) return;
-    const { parts, timer, condition } = collected;
+    const { parts, timer } = collected;
     timer.refresh();
-    collected.condition = undefined;
-    const last = parts.at(-1);
-    if (condition !== undefined && part['query'] !== undefined && part['resourceType'] === condition['resourceType']) {
-      parts.splice(-1, 1, { ...condition, query: part['query'] });
-      return;
-    }
-    // A deletion of which nobody knows what is stored is asked about again, as one of nothing.
-    const isStricter = part['operation'] === 'delete' && part['storedResource'] === null;
-    if (isStricter && last !== undefined && isSameTarget(last, part)) parts.pop();
-    parts.push(part);
-    if (isAllowed && part['conditional'] === true && part['query'] === undefined) collected.condition = part;
+    const at = parts.findIndex((part) => isAboutSame(part, { entry, question }));
+    const known = parts[at];
+    if (known) parts[at] = { entry, question: joined(known.question, question) };
+    else parts.push({ entry, question });
   }
 
   /** Writes the line of a request. */
@@ -68,7 +70,8 @@ export class Collector {
     clearTimeout(collected.timer);
     this.#open.delete(identity);
     const { head, member, parts } = collected;
-    this.#write(member === 'filters' && parts.length === 0 ? head : { ...head, [member]: parts });
+    const inOrder = [...parts].sort((a, b) => (a.entry ?? 0) - (b.entry ?? 0)).map(({ question }) => question);
+    this.#write(member === 'filters' && parts.length === 0 ? head : { ...head, [member]: inOrder });
   }
 
   /** Writes all lines that are not complete yet. */
@@ -77,6 +80,17 @@ export class Collector {
   }
 }
 
-function isSameTarget(a: Json, b: Json): boolean {
-  return ['operation', 'resourceType', 'id'].every((name) => a[name] === b[name]);
+/**
+ * Whether two questions are about one entry. Where nobody tells, a second question about a deletion is: no Bundle deletes
+ * a resource twice (FHIR R4, 3.1.0.11.2).
+ */
+function isAboutSame({ entry, question }: Part, other: Part): boolean {
+  if (entry !== undefined || other.entry !== undefined) return entry === other.entry;
+  const isDeletion = question['operation'] === 'delete' && question['id'] !== undefined;
+  return isDeletion && ['operation', 'resourceType', 'id'].every((name) => question[name] === other.question[name]);
+}
+
+/** The search of a conditional write belongs to it; a deletion is asked about again as one of nothing, which is stricter. */
+function joined(first: Json, second: Json): Json {
+  return first['conditional'] === true ? { ...first, query: second['query'] } : second;
 }

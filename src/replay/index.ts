@@ -1,5 +1,7 @@
 export { appendLines, recordRequests } from './recorder.js';
-export type { RecorderOptions, StopRecording } from './recorder.js';
+export type { StopRecording } from './recorder.js';
+export type { RecorderOptions } from './notebook.js';
+export type { LineOptions } from './line.js';
 export { recordedLookup } from './lookups.js';
 export { Replay } from './replay.js';
 export type { Outcome, ReplayHost } from './replay.js';

@@ -17,8 +17,8 @@ import type { FoundResources } from './lookups.js';
 import { foundFor } from './lookups.js';
 import { provedClaims, refusalOf } from './refusal.js';
 
-/** How a notebook is kept. */
-export interface NotebookOptions extends LineOptions {
+/** How requests are recorded. */
+export interface RecorderOptions extends LineOptions {
   /** Receives each request as a line of JSON, without its end. What it throws is dropped. */
   readonly write: (line: string) => void;
 }
@@ -27,13 +27,13 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** Makes lines of what the methods of a handler are asked, and writes them. */
 export class Notebook {
-  readonly #options: NotebookOptions;
+  readonly #options: RecorderOptions;
   readonly #lines: LineMaker;
   readonly #collector: Collector;
   /** What each identity was verified for: the requests that follow do not say it again. */
   readonly #urls = new WeakMap<object, VerifyAccessTokenRequest>();
 
-  constructor(options: NotebookOptions) {
+  constructor(options: RecorderOptions) {
     this.#options = options;
     this.#lines = new LineMaker(options);
     this.#collector = new Collector((line) => {
@@ -52,11 +52,10 @@ export class Notebook {
       this.#tokenDecided(request, decision);
       return;
     }
-    const isAllowed = decision?.decision === 'allow';
     const looked = request.storedResource ?? foundFor(found, request.resourceType, request.id);
     const asked = { ...request, ...(looked !== undefined && { storedResource: looked }) };
     const isRequestOfEntries = operation === 'batch' || operation === 'transaction';
-    if (isRequestOfEntries && isAllowed && resource === undefined) {
+    if (isRequestOfEntries && decision?.decision === 'allow' && resource === undefined) {
       this.#collector.begin(userIdentity, 'entries', this.#lineOf(asked));
       return;
     }
@@ -66,10 +65,11 @@ export class Notebook {
     if (member === undefined || isResult) {
       this.#collector.end(userIdentity);
       this.#write({ ...this.#lineOf(asked), ...(bulkDataAuth && { bulkDataAuth }) });
-    } else if (member === 'entries') this.#collector.add(userIdentity, this.#lines.question(asked), isAllowed);
+    } else if (member === 'entries')
+      this.#collector.add(userIdentity, this.#lines.question(asked), entryOfBundle(request));
     else {
       const { resourceType, query } = this.#lines.question(asked);
-      this.#collector.add(userIdentity, { resourceType, query: query ?? [] }, isAllowed);
+      this.#collector.add(userIdentity, { resourceType, query: query ?? [] }, undefined);
     }
   }
 
@@ -184,6 +184,11 @@ export class Notebook {
       ...(vid !== undefined && { vid }),
     };
   }
+}
+
+/** The position of the entry in its batch or transaction. Who asks may tell; no decision depends on it. */
+function entryOfBundle(request: AccessRequest & { readonly entry?: unknown }): number | undefined {
+  return typeof request.entry === 'number' ? request.entry : undefined;
 }
 
 /** An entry of a Bundle, as the router has read it. */

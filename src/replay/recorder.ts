@@ -2,11 +2,8 @@ import { appendFileSync, closeSync, openSync } from 'node:fs';
 import type { SMARTHandler } from '../handler.js';
 import type { FoundResources } from './lookups.js';
 import { withLookups } from './lookups.js';
-import type { NotebookOptions } from './notebook.js';
+import type { RecorderOptions } from './notebook.js';
 import { Notebook } from './notebook.js';
-
-/** How requests are recorded. */
-export type RecorderOptions = NotebookOptions;
 
 /** A reader that is done with recording. Writes what is not complete yet. */
 export type StopRecording = () => void;

@@ -116,6 +116,19 @@ describe('the page of the explorer, in Chromium', function () {
     await page.screenshot({ path: `${pictures}telephone.png`, fullPage: true });
   });
 
+  it('needs no scrolling in two directions, at four times the size (WCAG 2.2, 1.4.10), whatever the names', async () => {
+    await open('light', '', 320);
+    const long = 'x'.repeat(300);
+    await answered(() => page.fill('#scopes', `patient/*.rs patient/${long}.rs ${long}`));
+    await answered(() => page.selectOption('#operation', 'batch'));
+    const entry = [{ request: { method: 'GET', url: `Patient/${long}` }, resource: { resourceType: long } }];
+    await answered(() => page.fill('#resource', JSON.stringify({ resourceType: 'Bundle', type: 'batch', entry })));
+    await page.click('#entries button');
+    await page.screenshot({ path: `${pictures}narrow.png`, fullPage: true });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).to.be.at.most(320);
+    expect(await violations()).to.deep.equal([]);
+  });
+
   it('lights the reference that carried the decision, and that one only', async () => {
     await open();
     expect(await page.locator('#lit mark').allInnerTexts()).to.deep.equal([

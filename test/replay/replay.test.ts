@@ -184,6 +184,39 @@ describe('recordRequests, on a handler that is asked by nobody in particular', (
     expect(lines).to.have.lengthOf(4);
   });
 
+  it('joins the questions about one entry, in the order of the Bundle, where the asker tells which it is', async () => {
+    const { handler, requests } = record(settings);
+    const search = { operation: 'search-type', resourceType: 'Observation', userIdentity } as const;
+    const about = (position: number): object => ({ entry: position });
+    const removal = { operation: 'delete', resourceType: 'Observation', id: 'o1', userIdentity } as const;
+    await handler.decide({ operation: 'batch', userIdentity });
+    await Promise.all([
+      handler.decide({ ...entry, conditional: true, ...about(2) }),
+      handler.authorizeSearch({ ...search, query: 'status=final', ...about(0) }),
+      handler.authorizeSearch({ ...search, query: 'code=1', ...about(2) }),
+      handler.decide({ ...removal, ...about(1) }),
+      handler.decide({ ...removal, storedResource: null, ...about(1) }),
+    ]);
+    expect(requests()[0]?.entries).to.deep.equal([
+      { operation: 'search-type', resourceType: 'Observation', query: [['status', 'final']] },
+      { operation: 'delete', resourceType: 'Observation', id: 'o1', storedResource: null },
+      { operation: 'create', resourceType: 'Observation', conditional: true, query: [['code', '1']] },
+    ]);
+  });
+
+  it('holds no more than a hundred requests', async () => {
+    const { handler, lines } = record(settings);
+    const identities = Array.from({ length: 130 }, (_, at) => ({ ...userIdentity, sub: String(at) }));
+    for (const identity of identities) {
+      await handler.decide({ operation: 'batch', userIdentity: identity });
+      await handler.decide({ ...entry, userIdentity: identity });
+    }
+    // The oldest are written; of each, what had come until then.
+    expect(lines.map(readRequest).map(({ claims: { sub }, entries }) => [sub, entries?.length])).to.deep.equal(
+      identities.slice(0, 30).map(({ sub }) => [sub, 1]),
+    );
+  });
+
   it('keeps the entries of requests apart that run at the same time', async () => {
     const { handler, requests } = record(settings);
     const other = { ...userIdentity, sub: 'y' };
