@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { parseExactly } from '../http/exact-numbers.js';
 import type { Body } from '../http/guard.js';
 import { parseStrictJson } from '../http/json.js';
 import { bodyKind } from '../http/media.js';
@@ -17,7 +16,7 @@ export async function incomingBody(request: IncomingMessage, maxBytes: number, b
   const kind = bodyKind(request.headers);
   if (kind !== 'resource' && kind !== 'json-patch' && kind !== 'merge-patch') return body;
   if (body.bytes.length === 0) return body;
-  const verdict = parseStrictJson(body.bytes, parseExactly);
+  const verdict = parseStrictJson(body.bytes, 'exact');
   // What is no JSON of one meaning is for the guard to refuse.
   if (!('value' in verdict)) return body;
   const mayMention = bases.mayMention(Buffer.from(body.bytes).toString('utf8'));

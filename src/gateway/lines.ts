@@ -1,4 +1,4 @@
-import { parseExactly, printExactly } from '../http/exact-numbers.js';
+import { printExactly } from '../http/exact-numbers.js';
 import { parseStrictJson } from '../http/json.js';
 import type { BaseUrls } from './base-urls.js';
 import { rewriteUrls } from './rewrite.js';
@@ -36,7 +36,7 @@ function publicly(lines: Buffer, bases: BaseUrls): Uint8Array {
   const text = lines.toString('utf8');
   if (!bases.mayMention(text)) return lines;
   const renamed = text.split('\n').map((line) => {
-    const verdict = line.trim() === '' ? undefined : parseStrictJson(Buffer.from(line), parseExactly);
+    const verdict = line.trim() === '' ? undefined : parseStrictJson(Buffer.from(line), 'exact');
     if (!verdict || !('value' in verdict)) return line;
     const other = rewriteUrls(verdict.value, bases.toPublic);
     return other === verdict.value ? line : printExactly(other);

@@ -1,4 +1,4 @@
-import { carryNumbers, parseExactly, printExactly } from '../http/exact-numbers.js';
+import { carryNumbers, printExactly } from '../http/exact-numbers.js';
 import { parseStrictJson } from '../http/json.js';
 import { parseQuery, printQuery } from '../http/query.js';
 import type { Pairs } from '../http/request.js';
@@ -125,7 +125,7 @@ function rewriteQuery(query: string, mapUrl: MapUrl): string {
 
 function rewritePatchIn(binary: unknown, mapUrl: MapUrl): unknown {
   if (!isRecord(binary) || typeof binary['data'] !== 'string') return binary;
-  const patch = parseStrictJson(Buffer.from(binary['data'], 'base64'), parseExactly);
+  const patch = parseStrictJson(Buffer.from(binary['data'], 'base64'), 'exact');
   if (!('value' in patch)) return binary;
   const other = rewriteUrls(patch.value, mapUrl);
   return other === patch.value ? binary : { ...binary, data: Buffer.from(printExactly(other)).toString('base64') };

@@ -12,22 +12,51 @@ const remembered = new WeakMap<object, ReadonlyMap<string, string>>();
 /** Whether there ever was one. A FHIR server in JavaScript writes none, and costs nothing more for those that do. */
 let isNeeded = false;
 
-/** Where a number may be that is written in an unusual way. Within a string, this finds too much, which costs time alone. */
-const UNUSUAL = /[:,[\s]-?(?:\d+\.\d*0[\s,\]}]|\d+(?:\.\d+)?[eE]|[\d.]{16}|0\.0{6}|0[\s,\]}])/;
+/** Where a number stands in a JSON text: from, and up to. */
+export type NumberPlace = readonly [start: number, end: number];
 
-/** A string, to pass over it, or a number (RFC 8259, 6 and 7). */
-const STRING_OR_NUMBER = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*/g;
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** Parses a JSON text so that {@link printExactly} writes its numbers as they came. @throws SyntaxError */
-export function parseExactly(text: string): unknown {
-  const value: unknown = JSON.parse(text);
-  if (!UNUSUAL.test(text)) return value;
+/** Whether a text is a number (RFC 8259, 6) that JavaScript would write in another way. */
+export function isUnusualNumber(token: string): boolean {
+  return NUMBER.test(token) && String(Number(token)) !== token;
+}
+
+/**
+ * Parses a JSON text so that {@link printExactly} writes its numbers as they came.
+ *
+ * @param places Of its unusual numbers, in their order, each where JSON has a value.
+ * @throws SyntaxError
+ */
+export function parseExactly(text: string, places: readonly NumberPlace[]): unknown {
+  if (places.length === 0) return JSON.parse(text);
   const mark = newMark();
-  const marked = text.replace(STRING_OR_NUMBER, (token) =>
-    token.startsWith('"') || String(Number(token)) === token ? token : `"${mark}${token}"`,
-  );
-  if (marked.length !== text.length) remember(value, JSON.parse(marked), mark);
-  return value;
+  const pieces: string[] = [];
+  let from = 0;
+  for (const [start, end] of places) {
+    pieces.push(text.slice(from, start), `"${mark}${text.slice(start, end)}"`);
+    from = end;
+  }
+  const marked: unknown = JSON.parse(pieces.join('') + text.slice(from));
+  isNeeded = true;
+  return unmarked({ '': marked }, mark)[''];
+}
+
+type Members = Record<string, unknown>;
+
+/** Puts numbers where they were marked, and remembers their texts. In place: nobody else has the value yet. */
+function unmarked<T extends Members>(holder: T, mark: string): T {
+  let texts: Map<string, string> | undefined;
+  for (const name in holder) {
+    const member = holder[name];
+    if (typeof member === 'string' && member.startsWith(mark)) {
+      const text = member.slice(mark.length);
+      (texts ??= new Map<string, string>()).set(name, text);
+      (holder as Members)[name] = Number(text);
+    } else if (typeof member === 'object' && member !== null) unmarked(member as Members, mark);
+  }
+  if (texts) remembered.set(holder, texts);
+  return holder;
 }
 
 /** Writes a value as JSON: numbers that came by {@link parseExactly}, and are where they were, with every digit. */
@@ -49,19 +78,6 @@ export function carryNumbers<T>(from: unknown, copy: T): T {
 /** Stands for a number in a text, between quotation marks, and in that one text alone: nobody can know it beforehand. */
 function newMark(): string {
   return `${randomBytes(16).toString('hex')} `;
-}
-
-function remember(value: unknown, marked: unknown, mark: string): void {
-  if (typeof value !== 'object' || value === null) return;
-  const texts = new Map<string, string>();
-  for (const [name, twin] of Object.entries(marked as object) as [string, unknown][]) {
-    const member = (value as Readonly<Record<string, unknown>>)[name];
-    if (typeof member === 'number' && typeof twin === 'string') texts.set(name, twin.slice(mark.length));
-    else remember(member, twin, mark);
-  }
-  if (texts.size === 0) return;
-  isNeeded = true;
-  remembered.set(value, texts);
 }
 
 /** The very value where it holds no unusual number; else a copy with their texts, marked. */

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { parseExactly } from './exact-numbers.js';
+import type { NumberPlace } from './exact-numbers.js';
+import { isUnusualNumber, parseExactly } from './exact-numbers.js';
 
 /** Why a text is no JSON that every parser reads alike. */
 export type JsonFlaw = 'encoding' | 'syntax' | 'repeated-name' | 'escaped-name' | 'too-deep';
@@ -16,19 +17,17 @@ export const MAX_JSON_DEPTH = 64;
  * No element of FHIR needs an escape in its name, and V8 may misread one that has (nodejs/node issue 63785: Node 24 and 26 take
  * `"\u0073ubject"` for another name, after a text with a name that begins with a backslash). What is behind would read it rightly.
  *
- * @param parse What makes a value of the text then. Default JSON.parse.
+ * @param numbers `exact` keeps how they are written, for printExactly. Default `plain`.
  */
-export function parseStrictJson(
-  bytes: Uint8Array,
-  parse: (text: string) => unknown = (text) => JSON.parse(text) as unknown,
-): JsonVerdict {
+export function parseStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact' = 'plain'): JsonVerdict {
   const text = textOf(bytes);
   if (text === undefined) return { flaw: 'encoding' };
   // Before JSON.parse: a text of a million brackets costs nothing here.
-  const flaw = flawOf(text);
+  const unusual: NumberPlace[] = [];
+  const flaw = flawOf(text, numbers === 'exact' ? unusual : undefined);
   if (flaw) return { flaw };
   try {
-    return { value: parse(text) };
+    return { value: parseExactly(text, unusual) };
   } catch {
     return { flaw: 'syntax' };
   }
@@ -52,7 +51,7 @@ export function parseAnswer(body: Uint8Array | string): AnsweredJson | { readonl
   const text = typeof body === 'string' ? body : textOf(body);
   const value = text === undefined ? undefined : printedValue(text);
   if (text !== undefined && value !== undefined) return { value, text };
-  return parseStrictJson(typeof body === 'string' ? Buffer.from(body) : body, parseExactly);
+  return parseStrictJson(typeof body === 'string' ? Buffer.from(body) : body, 'exact');
 }
 
 /** The value of a text that JSON.stringify prints; undefined for any other. */
@@ -72,13 +71,25 @@ function textOf(bytes: Uint8Array): string | undefined {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
-/** Walks over strings and brackets, in one pass. What is no JSON at all is found by JSON.parse afterwards. */
-function flawOf(text: string): JsonFlaw | undefined {
+/**
+ * Walks over strings and brackets, in one pass. What is no JSON at all is found by JSON.parse afterwards.
+ *
+ * @param unusual Takes the places of numbers that JavaScript would write in another way.
+ */
+function flawOf(text: string, unusual: NumberPlace[] | undefined): JsonFlaw | undefined {
   /** For each level: the names of an object so far, or undefined for an array. */
   const levels: (Set<string> | undefined)[] = [];
   let expectsName = false;
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
+    if (unusual && (code === MINUS || (code >= ZERO && code <= NINE))) {
+      // JSON.parse would refuse it, and has to: marked, it would be a name like any other.
+      if (expectsName) return 'syntax';
+      const end = endOfNumber(text, at);
+      if (isUnusualNumber(text.slice(at, end))) unusual.push([at, end]);
+      at = end - 1;
+      continue;
+    }
     // The cheapest way past what is neither string nor bracket nor comma.
     if (code > COMMA && code < OPEN_BRACKET) continue;
     switch (code) {
@@ -114,6 +125,9 @@ function flawOf(text: string): JsonFlaw | undefined {
   return undefined;
 }
 
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const NINE = 0x39;
 const BACKSLASH = 0x5c;
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -121,6 +135,14 @@ const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACKET = 0x5d;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
+
+const NOT_IN_NUMBERS = /[^\d.eE+-]/g;
+
+/** Where what looks like a number ends. */
+function endOfNumber(text: string, start: number): number {
+  NOT_IN_NUMBERS.lastIndex = start;
+  return NOT_IN_NUMBERS.exec(text)?.index ?? text.length;
+}
 
 /** Where the string that starts at a quotation mark ends; -1 if it does not. */
 function endOfString(text: string, start: number): number {

@@ -1,8 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { carryNumbers, parseExactly, printExactly } from '../../src/http/exact-numbers.js';
+import { carryNumbers, printExactly } from '../../src/http/exact-numbers.js';
+import { parseStrictJson } from '../../src/http/json.js';
 import { RUNS } from '../runs.js';
 
+const parseExactly = (text: string): unknown => {
+  const verdict = parseStrictJson(Buffer.from(text), 'exact');
+  if ('flaw' in verdict) throw new Error(verdict.flaw);
+  return verdict.value;
+};
 const same = (text: string): void => {
   expect(printExactly(parseExactly(text))).to.equal(text);
 };
@@ -52,6 +58,66 @@ describe('numbers of resources', () => {
 
   it('does not turn a text into a number for whoever writes like the mark', () => {
     same('{"a":"number 00000000000000000000000000000000 1.0","b":1.0}');
+  });
+
+  for (const text of [
+    '{1.0:2}',
+    '{"a":1,1.0:2}',
+    '[01.0]',
+    '[1.0.0]',
+    '[1.]',
+    '[1.0e]',
+    '[+1.0]',
+    '[.50]',
+    '[-]',
+    '[1.0"a"]',
+    '[1.0 2.0]',
+    '{"a" 1.0}',
+    '[x1.0]',
+    '[1.0x]',
+    '[1.0-]',
+    '1.0 1.0',
+  ]) {
+    it(`${text} is no JSON`, () => {
+      expect(() => {
+        JSON.parse(text);
+      }).to.throw(SyntaxError);
+      expect(() => parseExactly(text)).to.throw('syntax');
+    });
+  }
+
+  it('what is no JSON stays none, whatever numbers are in it', () => {
+    const piece = fc.constantFrom(
+      '{',
+      '}',
+      '[',
+      ']',
+      ',',
+      ':',
+      '"a"',
+      '1.0',
+      '-',
+      '+',
+      '.',
+      '1e3',
+      '00',
+      'e',
+      ' ',
+      'null',
+      '0',
+    );
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 9 }), (pieces) => {
+        const text = pieces.join('');
+        const verdict = parseStrictJson(Buffer.from(text), 'exact');
+        const plain = parseStrictJson(Buffer.from(text));
+        // Of two flaws either may be the first that is seen.
+        expect('flaw' in verdict ? 'none' : verdict).to.deep.equal('flaw' in plain ? 'none' : plain);
+        if ('value' in verdict && typeof verdict.value === 'object')
+          expect(printExactly(verdict.value)).to.equal(text.replaceAll(' ', ''));
+      }),
+      { numRuns: RUNS },
+    );
   });
 
   it('any JSON is written as it came', () => {
