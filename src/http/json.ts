@@ -54,10 +54,12 @@ export function parseAnswer(body: Uint8Array | string): AnsweredJson | { readonl
   return parseStrictJson(typeof body === 'string' ? Buffer.from(body) : body, 'exact');
 }
 
+/** What shows early that JSON.stringify would print another text: spaces for people to read, a decimal with its last zero. */
+const OTHERWISE_PRINTED = /^\s*[[{]\s|\.\d*0[,}\]]/;
+
 /** The value of a text that JSON.stringify prints; undefined for any other. */
 function printedValue(text: string): unknown {
-  // Printed for people to read.
-  if (/^\s*[[{]\s/.test(text)) return undefined;
+  if (OTHERWISE_PRINTED.test(text)) return undefined;
   try {
     const value: unknown = JSON.parse(text);
     return isBoundedJson(value) && JSON.stringify(value) === text ? value : undefined;
