@@ -166,11 +166,20 @@ describe('a browser app made with fhirclient, in Chromium', function () {
     expect(requests.filter((request) => request.url().startsWith(stranger.origin))).to.deep.equal([]);
   });
 
+  it('launches once by what the EHR announced: loaded anew, the app is told so', async () => {
+    const url = await ehrLaunch({ patient: 'example', clientId: CLIENT });
+    await page.goto(url);
+    await signIn('Practitioner/example');
+    expect((await shown()).patient).to.include({ id: 'example' });
+    await page.goto(url);
+    expect((await shown()).error).to.include('launch is unknown, expired or used');
+  });
+
   it('does not launch by what the EHR never announced, or announced to another app', async () => {
     const others = await ehrLaunch({ patient: 'example', clientId: 'another-app' });
     for (const url of [others, launchUrl({ scope: EHR_SCOPE, launch: 'made-up' })]) {
       await page.goto(url);
-      expect((await shown()).error, url).to.include('launch is unknown or expired');
+      expect((await shown()).error, url).to.include('launch is unknown, expired or used');
     }
     expect(sentTo(as.token)).to.deep.equal([]);
   });
