@@ -32,13 +32,14 @@ export class Notebook {
   readonly #collector: Collector;
   /** What each identity was verified for: the requests that follow do not say it again. */
   readonly #urls = new WeakMap<object, VerifyAccessTokenRequest>();
+  #isClosed = false;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#lines = new LineMaker(options);
     this.#collector = new Collector((line) => {
       try {
-        options.write(this.#lines.print(line));
+        this.#write(line);
       } catch {
         // As above; here it would be in a timer.
       }
@@ -130,8 +131,10 @@ export class Notebook {
     this.#write({ ...this.#lineOf(about), entries });
   }
 
-  end(): void {
+  /** Writes what is not complete, and nothing more. */
+  close(): void {
     this.#collector.endAll();
+    this.#isClosed = true;
   }
 
   /** A request that bears its token. What it says is known once it is verified. */
@@ -165,6 +168,7 @@ export class Notebook {
   }
 
   #write(line: Json): void {
+    if (this.#isClosed) return;
     this.#options.write(this.#lines.print(line));
   }
 

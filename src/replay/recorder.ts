@@ -1,4 +1,5 @@
 import { appendFileSync, closeSync, openSync } from 'node:fs';
+import pick from 'lodash/pick.js';
 import type { SMARTHandler } from '../handler.js';
 import type { FoundResources } from './lookups.js';
 import { withLookups } from './lookups.js';
@@ -95,11 +96,20 @@ export function recordRequests(handler: SMARTHandler, options: RecorderOptions):
         },
       ),
   };
+  // Another recorder may stand on this one, or this one on another.
+  const replaced: Partial<typeof own> = pick(
+    handler,
+    Object.keys(own).filter((name) => Object.hasOwn(handler, name)),
+  );
   Object.assign(handler, own);
   return () => {
-    // What the class says stands below, untouched.
-    for (const name of Object.keys(own)) Reflect.deleteProperty(handler, name);
-    notebook.end();
+    for (const [name, method] of Object.entries(own)) {
+      if (Reflect.get(handler, name) !== method) continue;
+      // What the class says stands below, untouched.
+      Reflect.deleteProperty(handler, name);
+      Object.assign(handler, pick(replaced, name));
+    }
+    notebook.close();
   };
 }
 

@@ -14,7 +14,7 @@ export interface RecordedQuestion {
   readonly id?: string;
   readonly vid?: string;
   /** The query of a search, or of a conditional write: its parameters in order, decoded. */
-  readonly query?: Pairs;
+  readonly query?: readonly (readonly [string, string])[];
   readonly conditional?: boolean;
   /** What was read or sent. Health data: absent unless the recorder was told to keep it. */
   readonly resource?: unknown;
@@ -37,14 +37,15 @@ export interface RecordedRequest extends Omit<RecordedQuestion, 'operation'> {
   /** The types that an export asks for (`_type`). Absent for all that may be exported. */
   readonly types?: readonly string[];
   /** The searches of an export (`_typeFilter`). */
-  readonly filters?: readonly { readonly resourceType: string; readonly query: Pairs }[];
+  readonly filters?: readonly {
+    readonly resourceType: string;
+    readonly query: readonly (readonly [string, string])[];
+  }[];
   /** The entries of a batch or transaction, in order. */
   readonly entries?: readonly RecordedQuestion[];
   /** A Bundle of results, to be judged entry by entry. */
   readonly bundle?: unknown;
 }
-
-type Pairs = readonly (readonly [string, string])[];
 
 const bulkData = z.strictObject({
   exportType: z.enum(['system', 'group', 'patient']).optional(),

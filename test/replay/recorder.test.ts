@@ -188,6 +188,30 @@ describe('recordRequests', () => {
     expect(requests()).to.have.lengthOf(2);
   });
 
+  it('stands on another recorder, or under one, whichever ends first', async () => {
+    for (const order of [
+      [0, 1],
+      [1, 0],
+    ]) {
+      const settings = readConfig(smallest(), { env: {} }) as Settings & { baseUrl: string };
+      const handler = createHandlerFrom(settings);
+      const lines: string[][] = [[], []];
+      const stops = lines.map((each) => recordRequests(handler, { ...settings, write: (line) => each.push(line) }));
+      const ask = (): Promise<unknown> =>
+        handler.decide({ operation: 'read', resourceType: 'Patient', userIdentity: identity });
+      const counts = [];
+      for (const at of [...order, 0]) {
+        await ask();
+        counts.push(lines.map((each) => each.length));
+        stops[at]!();
+      }
+      const [first = 0] = order;
+      const after = first === 0 ? [1, 2] : [2, 1];
+      expect(counts).to.deep.equal([[1, 1], after, after]);
+      expect(Object.keys(handler)).to.deep.equal([]);
+    }
+  });
+
   it('replays to the decision that was made', async () => {
     const { handler, requests, settings } = recording({ resources: true });
     const made = [];
