@@ -90,7 +90,8 @@ export interface SmartAuthorizationServerOptions {
 
   /**
    * How far a client's clock may be off. Seconds, default 5, bounds 0 to 60. An assertion may be that much older than
-   * its exp, and its exp that much further ahead than five minutes.
+   * its exp, and its exp that much further ahead than five minutes. The same for a machine at which clients are
+   * registered (`client_id_issued_at`).
    */
   readonly clockToleranceSeconds?: number;
 

@@ -24,6 +24,7 @@ describe('who a client is', () => {
     as = await runServer([], {
       store,
       clients: createStoredClientRegistry(store),
+      clockToleranceSeconds: 0,
       introspection: { callers: [{ clientId: 'rs', clientSecret: SECRET }] },
       launch: {
         interaction: async (req, res, interaction) => {
@@ -128,6 +129,36 @@ describe('who a client is', () => {
     expect((await visit.browser.fetch(Browser.location(visit.response).href)).status).to.equal(400);
     const fresh = expectToken(await app.launch(SCOPE));
     expect((await introspect(fresh['access_token'], byResourceServer)).body).to.include({ active: true });
+  });
+
+  it('a client that was registered by a clock a little ahead has its tokens all the same', async () => {
+    const tolerant = await runServer([], { introspection: { callers: [{ clientId: 'rs', clientSecret: SECRET }] } });
+    try {
+      for (const [ahead, active] of [
+        [4, true],
+        [60, false],
+      ] as const) {
+        const clientId = `ahead-${ahead}`;
+        await tolerant.registry.add({
+          client_id: clientId,
+          jwks: { keys: [ec.jwk] } as never,
+          scope: 'system/Patient.rs',
+          grant_types: ['client_credentials'],
+          token_endpoint_auth_method: 'private_key_jwt',
+          redirect_uris: [],
+          client_id_issued_at: Math.floor(Date.now() / 1000) + ahead,
+        });
+        const { access_token: token } = expectToken(await requestToken(tolerant, { key: ec, clientId }));
+        const { body } = await postForm(
+          tolerant.server.endpoints.introspection,
+          { token: String(token) },
+          { authorization: byResourceServer },
+        );
+        expect(body['active'], clientId).to.equal(active);
+      }
+    } finally {
+      await tolerant.close();
+    }
   });
 
   it('A27: the scopes of OpenID Connect are not had under another name', async () => {

@@ -43,7 +43,13 @@ export interface RegisteredClient {
   readonly client_id_issued_at?: number;
 }
 
-/** Whether something was issued to this very client, and not to an earlier one of the same id. `iat` in seconds. */
-export function isIssuedTo(client: RegisteredClient, iat: number | undefined): boolean {
-  return iat === undefined || client.client_id_issued_at === undefined || iat >= client.client_id_issued_at;
+/**
+ * Whether something was issued to this very client, and not to an earlier one of the same id.
+ *
+ * @param iat - Seconds since 1970.
+ * @param toleranceSeconds - How far the clock of the machine may be off at which the client was registered.
+ */
+export function isIssuedTo(client: RegisteredClient, iat: number | undefined, toleranceSeconds: number): boolean {
+  const { client_id_issued_at: since } = client;
+  return iat === undefined || since === undefined || iat >= since - toleranceSeconds;
 }

@@ -35,6 +35,7 @@ export interface AdapterOptions {
   readonly findClient: (clientId: string) => Promise<RegisteredClient | undefined>;
   /** Seconds for which a revoked grant is remembered: as long as anything that came from it can live. */
   readonly grantLifetimeSeconds: number;
+  readonly clockToleranceSeconds: number;
 }
 
 /**
@@ -57,7 +58,10 @@ export function createAdapterFactory(options: AdapterOptions): (model: string) =
   };
 }
 
-function stateAdapter(model: string, { store, findClient, grantLifetimeSeconds }: AdapterOptions): Adapter {
+function stateAdapter(
+  model: string,
+  { store, findClient, grantLifetimeSeconds, clockToleranceSeconds }: AdapterOptions,
+): Adapter {
   // An id is a code or refresh token itself, or comes from a stranger who claims that it is one.
   const keyOf = (id: string): string => hashedKey(model, id);
   const uidKeyOf = (uid: string): string => hashedKey(`${model}Uid`, uid);
@@ -70,7 +74,7 @@ function stateAdapter(model: string, { store, findClient, grantLifetimeSeconds }
     if (payload.grantId !== undefined && (await isGrantRevoked(store, payload.grantId))) return undefined;
     const clientId = payload.clientId ?? payload.params?.client_id;
     const client = clientId === undefined ? undefined : await findClient(clientId);
-    if (client !== undefined && !isIssuedTo(client, payload.iat)) return undefined;
+    if (client !== undefined && !isIssuedTo(client, payload.iat, clockToleranceSeconds)) return undefined;
     const consumed = await store.get(consumedKeyOf(id));
     return consumed === undefined ? payload : { ...payload, consumed: Number(consumed) };
   }

@@ -32,6 +32,7 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
       store: settings.store,
       findClient: (clientId) => directory.find(clientId),
       grantLifetimeSeconds: grantLifetime,
+      clockToleranceSeconds: settings.clockToleranceSeconds,
     }),
     jwks: { keys: signingKeys.map((key) => ({ ...key.privateJwk })) },
     enabledJWA: {

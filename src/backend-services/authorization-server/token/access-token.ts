@@ -67,7 +67,7 @@ export function createAccessTokens(
   async function hasClient({ client_id: clientId, iat }: AccessTokenClaims): Promise<boolean> {
     try {
       const client = await directory.find(clientId);
-      return client !== undefined && isIssuedTo(client, iat);
+      return client !== undefined && isIssuedTo(client, iat, settings.clockToleranceSeconds);
     } catch (cause) {
       if (cause instanceof ClientRefused) return false;
       throw cause;
