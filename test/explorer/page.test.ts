@@ -363,6 +363,37 @@ describe('the page of the explorer, in Chromium', function () {
     expect(await violations()).to.deep.equal([]);
   });
 
+  it('tells which types an export may write out, at each level', async () => {
+    await open();
+    await answered(() => page.selectOption('#identity', '4'));
+    await answered(() => page.selectOption('#operation', 'export of all'));
+    expect(await textOf('#decision'))
+      .to.include('Refused')
+      .and.to.include('scope-not-for-export');
+    expect(await page.isVisible('#resource')).to.equal(false);
+    await answered(() => page.fill('#resourceType', 'Patient, Observation'));
+    expect(await textOf('#decision'))
+      .to.include('✓ Allowed')
+      .and.to.include('Types that may be written out: Observation, Patient');
+    // Who asks is nobody, as soon as the claims are one's own.
+    await answered(() => page.fill('#scopes', 'system/*.rs'));
+    expect(await textOf('#decision')).to.include('identity-malformed');
+    await page.click('#more-claims summary');
+    await answered(() => page.fill('#claims', '{"sub": "app"}'));
+    await answered(() => page.fill('#resourceType', ''));
+    await answered(() => page.selectOption('#operation', 'export of a Group'));
+    expect(await textOf('#decision')).to.match(/written out: \w+.*, and \d+ more/);
+    expect(await violations()).to.deep.equal([]);
+  });
+
+  it('names in each cell of the table the scopes that open it, for those who hear it', async () => {
+    await open();
+    await answered(() => page.fill('#scopes', 'patient/Patient.r patient/*.rs'));
+    const cells = await page.locator('tbody tr', { hasText: 'Patient' }).locator('td .spoken').allInnerTexts();
+    expect(cells[1]).to.include('by patient/Patient.r, patient/*.rs');
+    expect(cells[0]).to.equal('closed');
+  });
+
   it('says for which entry a transaction is refused', async () => {
     await open();
     await answered(() => page.fill('#scopes', 'patient/*.cruds'));

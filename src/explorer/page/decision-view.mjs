@@ -1,4 +1,4 @@
-import { element } from './elements.mjs';
+import { element, listed } from './elements.mjs';
 
 /** Shows a decision: what carried it, or what was nearest to it and what that lacked. */
 export function showDecision(target, { decision, text, reasons, removed, types, entry }) {
@@ -41,14 +41,6 @@ export function showDecision(target, { decision, text, reasons, removed, types, 
 /** Shows that there is no decision. */
 export function showProblem(target, problem) {
   target.replaceChildren(element('p', { class: 'error' }, problem));
-}
-
-/** How many names are worth reading. */
-const MAX_LISTED = 20;
-
-function listed(names) {
-  const more = names.length - MAX_LISTED;
-  return `${names.slice(0, MAX_LISTED).join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
 }
 
 /** What becomes of an entry that was found, and of one that was sent. */

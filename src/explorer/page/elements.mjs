@@ -30,3 +30,9 @@ export function complain(field, problem) {
   byId(`${field.id}-error`).textContent = problem;
   field.setAttribute('aria-invalid', String(problem !== ''));
 }
+
+/** As many names as are worth reading. */
+export function listed(names, most = 20) {
+  const more = names.length - most;
+  return `${names.slice(0, most).join(', ')}${more > 0 ? `, and ${more} more` : ''}`;
+}

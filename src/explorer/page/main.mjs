@@ -7,6 +7,9 @@ import { showMatrix } from './matrix-view.mjs';
 
 const WAIT_MS = 250;
 
+/** Bulk data exports, by their level. */
+const EXPORTS = { 'export of all': 'system', 'export of all patients': 'patient', 'export of a Group': 'group' };
+
 const fields = Object.fromEntries(
   ['identity', 'scopes', 'fhirUser', 'patient', 'token', 'claims', 'example', 'operation', 'resourceType', 'query']
     .concat(['resource', 'stored', 'with-resource'])
@@ -31,7 +34,7 @@ function begin() {
   ]);
   fillSelect(
     fields.operation,
-    [...config.interactions, ...config.operations].map((name) => [name, name]),
+    [...config.interactions, ...config.operations, ...Object.keys(EXPORTS)].map((name) => [name, name]),
   );
   byId('types').replaceChildren(...config.resourceTypes.map((value) => element('option', { value })));
 
@@ -183,6 +186,7 @@ function showFields() {
   const isWrite = operation === 'update' || operation === 'patch';
   byId('query-field').hidden = !operation.startsWith('search-');
   byId('stored-field').hidden = !isWrite;
+  byId('resource-field').hidden = operation in EXPORTS;
   byId('resource-label').textContent =
     operation === 'batch' || operation === 'transaction'
       ? 'Bundle as it is sent, as JSON'
@@ -211,6 +215,8 @@ function questionOf() {
     },
     config,
   );
+  const exportType = EXPORTS[operation];
+  if (exportType !== undefined) return { request: exportOf(exportType, claims), shown: undefined };
   const isBundle = isList(operation) && isObject(resource.value) && resource.value.resourceType === 'Bundle';
   const typed = fields.resourceType.value.trim();
   const request = { claims, operation };
@@ -231,6 +237,18 @@ function questionOf() {
   if (stored.value !== undefined) request.storedResource = stored.value;
   const shown = operation === 'patch' ? stored.value : resource.value;
   return { request, shown };
+}
+
+/** The start of an export of the types that the form names, or of all. */
+function exportOf(exportType, claims) {
+  const types = fields.resourceType.value.split(/[\s,]+/).filter(Boolean);
+  return {
+    // Whoever is out of the examples is somebody; of a token that was pasted, its own claims count.
+    claims: fields.identity.value === '' ? claims : { sub: 'example', ...claims },
+    operation: '$export',
+    bulkDataAuth: { operation: 'initiate-export', exportType },
+    ...(types.length > 0 && { types }),
+  };
 }
 
 /** The JSON in a field; undefined where it cannot be read, and the field complains. An empty field holds nothing. */

@@ -1,4 +1,4 @@
-import { element } from './elements.mjs';
+import { element, listed } from './elements.mjs';
 
 const LEVELS = ['patient', 'user', 'system'];
 
@@ -16,6 +16,9 @@ const STATES = {
   granular: ['◐', 'open for what meets the granular part as well'],
   nobody: ['○', 'the scope is there, its identity is missing'],
 };
+
+/** Scopes that are named in a cell. */
+const MAX_SCOPES = 5;
 
 /** Draws what scopes open: a table, so that it can be read cell by cell. */
 export function showMatrix(target, { rows, idle, more }) {
@@ -93,11 +96,13 @@ function cellOf(cell, word, isFirst) {
   const attributes = classes === '' ? {} : { class: classes };
   if (!cell) return element('td', attributes, element('span', { class: 'spoken' }, 'closed'));
   const [sign, meaning] = STATES[cell.state];
-  const title = `${word}: ${meaning}. ${cell.interactions.join(', ')} by ${cell.scopes.join(' ')}`;
+  const by = listed(cell.scopes, MAX_SCOPES);
+  const title = `${word}: ${meaning}. ${cell.interactions.join(', ')} by ${by}`;
   return element(
     'td',
     { ...attributes, title },
     element('span', { 'aria-hidden': 'true' }, sign),
-    element('span', { class: 'spoken' }, meaning),
+    // The title is for those who point; whoever hears the table is told the same.
+    element('span', { class: 'spoken' }, `${meaning}, by ${by}`),
   );
 }
