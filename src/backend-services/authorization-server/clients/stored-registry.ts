@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { hashedKey } from '../../state/hashed-key.js';
 import type { StateStore } from '../../state/store.js';
 import { isClientId } from './check-client.js';
@@ -5,14 +6,25 @@ import type { ClientMetadata } from './client.js';
 import type { ClientRegistry } from './registry.js';
 import { ClientRegistryError, clientExists } from './registry.js';
 
+/** Clients whose entries are kept in memory. */
+const MAX_KNOWN = 1_000;
+
 /** Clients in a state store, such as Redis, so that every process sees a registration at once. */
 export function createStoredClientRegistry(store: StateStore): ClientRegistry {
+  // The store is asked every time; what it says the same again is the same object, whose keys have been read already.
+  const known = new LRUCache<string, { readonly text: string; readonly client: ClientMetadata }>({ max: MAX_KNOWN });
   return {
     async find(clientId) {
       // Nobody can be called that; and not every text can be encoded.
       if (!isClientId(clientId)) return undefined;
       const text = await store.get(keyOf(clientId));
-      return text === undefined ? undefined : read(text, clientId);
+      if (text === undefined) return undefined;
+      let entry = known.get(clientId);
+      if (entry?.text !== text) {
+        entry = { text, client: read(text, clientId) };
+        known.set(clientId, entry);
+      }
+      return entry.client;
     },
     async add(client) {
       if (!(await store.setIfAbsent(keyOf(client.client_id), JSON.stringify(client)))) throw clientExists();

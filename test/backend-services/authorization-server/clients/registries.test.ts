@@ -64,6 +64,37 @@ describe('client registries', () => {
       for (let at = 0; at < 8; at += 1) expect(await registry.find(`c${at}`)).to.include({ client_id: `c${at}` });
     });
 
+    it(`${kind}: what has not changed is the same object, so that its keys are read once and not at every request`, async () => {
+      const registry = create();
+      await registry.add(client('a'));
+      const found = await registry.find('a');
+      expect(await registry.find('a')).to.equal(found);
+      await registry.replace({ ...client('a'), scope: 'system/Patient.r' });
+      expect(await registry.find('a')).not.to.equal(found);
+    });
+
+    it(`${kind}: a key that is replaced opens nothing more, and the new one at once`, async () => {
+      const registry = create();
+      const as = await runServer([], { clients: registry });
+      const [first, second] = [key('first'), key('second')];
+      const withKey = { ...client('a'), jwks_uri: undefined };
+      try {
+        await registry.add({ ...withKey, jwks: { keys: [first.jwk] } } as never);
+        expectToken(await requestToken(as, { key: first, clientId: 'a' }));
+        await registry.replace({ ...withKey, jwks: { keys: [second.jwk] } } as never);
+        expectInvalidClient(await requestToken(as, { key: first, clientId: 'a' }));
+        expectToken(await requestToken(as, { key: second, clientId: 'a' }));
+        // The old key under the new one's name.
+        await registry.replace({ ...withKey, jwks: { keys: [{ ...second.jwk, kid: first.kid }] } } as never);
+        expectInvalidClient(await requestToken(as, { key: first, clientId: 'a' }));
+        expect(as.refusals()).to.deep.equal(['key-not-found', 'signature']);
+        await registry.remove('a');
+        expectInvalidClient(await requestToken(as, { key: second, clientId: 'a' }));
+      } finally {
+        await as.close();
+      }
+    });
+
     it(`${kind}: ids with colons, slashes and inherited names are only ids`, async () => {
       const registry = create();
       for (const id of ['__proto__', 'a:b', 'a%3Ab', '../x', 'client:x', ' ']) {
