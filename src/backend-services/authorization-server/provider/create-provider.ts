@@ -2,7 +2,9 @@ import { hkdfSync } from 'node:crypto';
 import { Provider, errors } from 'oidc-provider';
 import type { Context, Token } from 'oidc-provider';
 import { intersectScopes } from '../../../scope/intersect.js';
+import { StateStoreError } from '../../state/store.js';
 import type { ClientDirectory } from '../clients/directory.js';
+import { ClientRegistryError } from '../clients/registry.js';
 import { INTERACTION_PATH, PATHS } from '../endpoints.js';
 import type { LaunchRecords } from '../launch/records.js';
 import { contextClaims, contextParameters } from '../launch/records.js';
@@ -21,6 +23,11 @@ const CODE_LIFETIME_SECONDS = 60;
 /** oidc-provider wants a session for the one request in which it gives out a code. No browser gets to keep it. */
 const SESSION_LIFETIME_SECONDS = 60;
 const SESSION_COOKIE = '_session';
+
+const UNAVAILABLE = {
+  error: 'temporarily_unavailable',
+  error_description: 'the server cannot answer right now',
+} as const;
 
 /** oidc-provider under SMART's profile. Everything that SMART does not use is switched off. */
 export function createProvider(settings: Settings, directory: ClientDirectory, records: LaunchRecords): Provider {
@@ -146,8 +153,12 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
   provider.on('error', (error) => {
     settings.emit({ type: 'failure', endpoint: 'provider', error });
   });
-  provider.on('server_error', (_ctx, error) => {
+  provider.on('server_error', (ctx, error) => {
     settings.emit({ type: 'failure', endpoint: 'provider', error });
+    if (!(error instanceof StateStoreError || error instanceof ClientRegistryError)) return;
+    // What cannot be looked up is refused for now, as everywhere; for oidc-provider every failure is one for good.
+    ctx.status = 503;
+    if (typeof ctx.body === 'object') ctx.body = UNAVAILABLE;
   });
   provider.use(async (ctx, next) => {
     // Which origin may read the answer was decided before; oidc-provider would open it to all.
@@ -161,7 +172,7 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
     } catch (error) {
       settings.emit({ type: 'failure', endpoint: ctx.path, error });
       ctx.status = 503;
-      ctx.body = { error: 'temporarily_unavailable', error_description: 'the server cannot answer right now' };
+      ctx.body = UNAVAILABLE;
     }
   });
   return provider;
