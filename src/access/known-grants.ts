@@ -11,7 +11,7 @@ const MAX_CALLERS = 500;
 /** Callers among them that are looked up one after the other: those of one name. */
 const MAX_NAMESAKES = 32;
 
-/** Characters of the largest list of scopes that is kept, so that the kept ones stay within a few megabytes. */
+/** Characters of scopes and base URLs of a caller that is kept, so that the kept ones stay within a few megabytes. */
 const MAX_LENGTH = 8_192;
 
 /**
@@ -69,7 +69,7 @@ class KnownCallers {
   }
 
   add(caller: KnownCaller): void {
-    if (lengthOf(caller.scopes) > MAX_LENGTH) return;
+    if (lengthOf(caller) > MAX_LENGTH) return;
     if (this.#size >= MAX_CALLERS) {
       this.#byName.clear();
       this.#size = 0;
@@ -101,8 +101,9 @@ function areSame(some: readonly string[], others: readonly string[]): boolean {
   return true;
 }
 
-function lengthOf(scopes: readonly string[]): number {
-  return scopes.reduce((length, scope) => length + scope.length, scopes.length);
+function lengthOf({ scopes, user, patient, base }: KnownCaller): number {
+  const bases = base.length + (user?.hostname.length ?? 0) + (patient?.hostname.length ?? 0);
+  return scopes.reduce((length, scope) => length + scope.length + 1, bases);
 }
 
 /** What is kept must not change with what the caller holds. */

@@ -79,8 +79,8 @@ describe('access/known-grants: what is remembered of callers', () => {
     expect(named(0), 'the first of 501').not.to.equal(first);
 
     const sized = (length: number) => {
-      const rest = JSON.stringify([BASE, null, null, ['']]).length;
-      return { scopes: ['x'.repeat(length - rest)], identity: { user: undefined, patient: undefined } };
+      const scope = 'x'.repeat(length - BASE.length - 1);
+      return { scopes: [scope], identity: { user: undefined, patient: undefined } };
     };
     expect(grants(sized(8_192))).to.equal(grants(sized(8_192)));
     expect(grants(sized(8_193))).not.to.equal(grants(sized(8_193)));
