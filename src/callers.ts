@@ -29,8 +29,8 @@ interface TokenCaller extends KnownCaller {
   readonly identity: ClaimedIdentity & { readonly malformed: MalformedClaims };
   readonly claims: Readonly<Record<string, unknown>>;
   readonly scopes: readonly string[];
-  /** By usable grants, of which the judge gives the same list for the same question. */
-  readonly models: WeakMap<readonly Grant[], UserIdentity>;
+  /** What identities by this token begin with, by the levels of the usable scopes. */
+  readonly models: Map<string, UserIdentity>;
 }
 
 /** What the claims of a token came to, for one base URL. */
@@ -110,8 +110,7 @@ export class Callers {
     const scopes = scopeList(claimAt(claims, realm.config.scopeKey));
     const identity = identityFromClaims(claims, realm.config, base ?? realm.apiUrl);
     const caller = this.#caller(realm, claims, identity, scopes, baseOf(request));
-    const models = new WeakMap<readonly Grant[], UserIdentity>();
-    const found = { realm, identity, claims, scopes, caller, models };
+    const found = { realm, identity, claims, scopes, caller, models: new Map<string, UserIdentity>() };
     this.#verified.set(claims, { base, found });
     return found;
   }
@@ -163,27 +162,50 @@ export function identifyForAll(found: TokenCaller): Identified {
 }
 
 function identityWith(found: TokenCaller, usable: readonly Grant[]): UserIdentity {
-  let model = found.models.get(usable);
-  if (model === undefined) found.models.set(usable, (model = modelOf(found, usable)));
+  const { texts, levels } = usableIn(usable);
+  let model = found.models.get(levels);
+  if (model === undefined) found.models.set(levels, (model = modelOf(found, levels)));
   // Copies: what the host does to its identity must not reach the next request by the same token.
   const made: UserIdentity = { ...model };
-  made.scopes = [...model.scopes];
-  made.usableScopes = [...model.usableScopes];
-  if (model.fhirUserObject) made.fhirUserObject = { ...model.fhirUserObject };
-  if (model.patientLaunchContext) made.patientLaunchContext = { ...model.patientLaunchContext };
+  made.scopes = [...found.scopes];
+  made.usableScopes = found.scopes.filter((scope) => texts.has(scope));
+  if (made.fhirUserObject) made.fhirUserObject = { ...made.fhirUserObject };
+  if (made.patientLaunchContext) made.patientLaunchContext = { ...made.patientLaunchContext };
   return made;
 }
 
-/** The identity that is copied for each request: claims are frozen, and what is frozen is slow to copy. */
-function modelOf({ claims, scopes, identity }: TokenCaller, usable: readonly Grant[]): UserIdentity {
-  const texts = new Set(usable.map(({ scope }) => scope.text));
-  const levels = new Set(usable.map(({ scope }) => scope.level));
-  const made = withoutDerivedFields(claims) as UserIdentity;
-  made.scopes = [...scopes];
-  made.usableScopes = scopes.filter((scope) => texts.has(scope));
-  if (identity.user && levels.has('user')) made.fhirUserObject = identity.user;
-  if (identity.patient && levels.has('patient')) made.patientLaunchContext = identity.patient;
-  return made;
+/**
+ * What identities are copied from. It has every member that they will have: claims are frozen, and neither copying what is
+ * frozen nor adding to a copy is quick.
+ */
+function modelOf({ claims, identity }: TokenCaller, levels: string): UserIdentity {
+  const { user, patient } = identity;
+  return {
+    ...withoutDerivedFields(claims),
+    scopes: [],
+    usableScopes: [],
+    ...(user && levels.includes('user') && { fhirUserObject: user }),
+    ...(patient && levels.includes('patient') && { patientLaunchContext: patient }),
+  };
+}
+
+interface Usable {
+  readonly texts: ReadonlySet<string>;
+  /** In one spelling, so that there are few: `patient user`. */
+  readonly levels: string;
+}
+
+/** The judge gives the same list for the same question, request by request. */
+const usables = new WeakMap<readonly Grant[], Usable>();
+
+function usableIn(grants: readonly Grant[]): Usable {
+  let usable = usables.get(grants);
+  if (usable === undefined) {
+    const levels = new Set(grants.map(({ scope }) => scope.level));
+    usable = { texts: new Set(grants.map(({ scope }) => scope.text)), levels: [...levels].sort().join(' ') };
+    usables.set(grants, usable);
+  }
+  return usable;
 }
 
 /** What a token that does not verify is refused with: the code of its error, never its text. */
