@@ -32,6 +32,8 @@ export interface Asking {
     readonly userIdentity: UserIdentity;
     readonly fhirServiceBaseUrl: string;
     readonly requestContext?: RequestContext;
+    /** Which entry of a batch or transaction it is about, for who records questions: they come in no order. */
+    readonly entry?: number;
   };
 }
 

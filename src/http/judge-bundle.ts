@@ -79,7 +79,8 @@ async function judgeEntries(
     while (next < entry.length) {
       const index = next;
       next += 1;
-      const judged = await judgeEntry(asking, request, entry[index], written);
+      const about = { ...asking.about, entry: index };
+      const judged = await judgeEntry({ ...asking, about }, request, entry[index], written);
       if (isOne && 'refused' in judged) next = entry.length;
       entries[index] = judged;
     }
