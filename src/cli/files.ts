@@ -40,6 +40,14 @@ export async function readPrivateText(file: string, io: CommandIo): Promise<stri
   return text;
 }
 
+/** Says so when anybody on the machine can change a file that is believed. */
+export async function warnIfOpenToAll(file: string, io: CommandIo): Promise<void> {
+  if (process.platform === 'win32') return;
+  const found = await stat(file).catch(() => undefined);
+  if (found === undefined || (found.mode & 0o002) === 0) return;
+  io.stderr(`warning: ${file} can be changed by others (mode ${(found.mode & 0o777).toString(8)}); chmod o-w it\n`);
+}
+
 async function readStream(stream: CommandIo['stdin']): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;

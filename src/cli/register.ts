@@ -7,7 +7,7 @@ import type { Arguments } from './arguments.js';
 import type { Command, CommandIo } from './command.js';
 import { EXIT } from './exit-code.js';
 import { UsageError } from './failure.js';
-import { readText } from './files.js';
+import { readText, warnIfOpenToAll } from './files.js';
 import { openRegistry, registryPlace } from './open-registry.js';
 import { printJson } from './print.js';
 
@@ -92,6 +92,7 @@ Examples:
     } finally {
       opened.close();
     }
+    if (place.kind === 'file') await warnIfOpenToAll(place.path, io);
     if (args.flag('json')) printJson(registered, io);
     else io.stdout(`${registered.client_id}\n`);
     return EXIT.ok;

@@ -185,6 +185,18 @@ describe('cli: what a stranger may write, and what must not be repeated', () => 
       expect(await idsIn(at('real/clients.json'))).to.have.length(12);
     });
 
+    it('one that everybody may change is warned of: whoever writes to it is a client', async function () {
+      if (process.platform === 'win32') this.skip();
+      await chmod(at('real/clients.json'), 0o666);
+      const { exitCode, stderr } = await register(at('link.json'), '--client-id', 'a');
+      expect([exitCode, stderr.split('\n').length]).to.deep.equal([0, 2]);
+      expect(stderr).to.match(/^warning: .*link\.json can be changed by others \(mode 666\)/);
+      for (const mode of [0o664, 0o644, 0o600]) {
+        await chmod(at('real/clients.json'), mode);
+        expect((await register(at('link.json'), '--client-id', `m${mode}`)).stderr).to.equal('');
+      }
+    });
+
     it('a link to nothing is an error, and stays as it is', async () => {
       await symlink(at('gone.json'), at('dangling.json'));
       const { exitCode, stderr } = await register(at('dangling.json'));
