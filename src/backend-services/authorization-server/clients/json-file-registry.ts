@@ -192,7 +192,11 @@ async function writeAtomically(file: string, text: string): Promise<void> {
     const handle = await open(temporary, 'wx', found === undefined ? 0o600 : found.mode & 0o777);
     try {
       // An administrator's tool must not lock the server's own user out. Only root may do this for others.
-      if (found !== undefined) await handle.chown(found.uid, found.gid).catch(() => undefined);
+      if (found !== undefined) {
+        await handle.chown(found.uid, found.gid).catch(() => undefined);
+        // The umask has taken from it, what a group may do for example; without it the file is safe, if less shared.
+        await handle.chmod(found.mode & 0o777).catch(() => undefined);
+      }
       await handle.writeFile(text);
       await handle.sync();
     } finally {
