@@ -54,8 +54,8 @@ function walkNode(node: ReferenceNode, value: unknown, walk: Walk, depth: number
 
 function walkMembers(node: ReferenceNode, held: unknown, walk: Walk, depth: number): string | undefined {
   if (!Array.isArray(held)) return walkNode(node, held, walk, depth);
-  for (let at = 0; at < held.length; at += 1) {
-    const path = walkNode(node, held[at], walk, depth);
+  for (const member of held) {
+    const path = walkNode(node, member, walk, depth);
     if (path !== undefined) return path;
   }
   return undefined;
@@ -63,8 +63,9 @@ function walkMembers(node: ReferenceNode, held: unknown, walk: Walk, depth: numb
 
 function holdsReference(held: unknown, accepts: Accepts): boolean {
   if (!Array.isArray(held)) return isAccepted(held, accepts);
-  for (let at = 0; at < held.length; at += 1) {
-    if (isAccepted(held[at], accepts)) return true;
+  // Not by index: an array of the host's that lies about its length has no end.
+  for (const member of held) {
+    if (isAccepted(member, accepts)) return true;
   }
   return false;
 }
