@@ -47,6 +47,7 @@ export function subjectOf(
  */
 export function refersTo(reference: string, subject: Subject): boolean {
   const { relative } = subject;
+  if (reference === relative) return subject.local;
   // Most references are too short to be this one with a version.
   const end = reference.length < relative.length + MIN_VERSION ? reference.length : endOfUnversioned(reference);
   const at = end - relative.length;
