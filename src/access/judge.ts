@@ -243,7 +243,7 @@ export class Judge {
     resource: Readonly<Record<string, unknown>>,
   ): DenyCode | undefined {
     for (const alternatives of constraints) {
-      if (!alternatives.some((constraint) => constraint.matches(resource))) return 'constraint-not-met';
+      if (!matchesAny(alternatives, resource)) return 'constraint-not-met';
     }
     if (encounter && !encounter(resource)) return 'encounter-not-in-context';
     if (this.#policy.membership.contained === 'refuse' && !this.#coversContained(grant, resource)) {
@@ -424,6 +424,11 @@ function companionsOf(
     alternatives.push(...constraint);
   }
   return alternatives.length === 0 ? undefined : alternatives;
+}
+
+function matchesAny(alternatives: readonly Constraint[], resource: unknown): boolean {
+  for (const constraint of alternatives) if (constraint.matches(resource)) return true;
+  return false;
 }
 
 function flawOf(resourceType: string, state: ResourceState): DenyReason | undefined {
