@@ -19,6 +19,7 @@ export async function readExpected(file: string, io: CommandIo): Promise<Expecte
     issuer: config.texts('issuer') ?? config.texts('expectedIssValue'),
     jku: config.text('jku'),
     scope: config.text('scope'),
+    identity: config.identity(),
     keys: jwks === undefined ? undefined : jwksOf(jwks),
   };
 }
@@ -55,6 +56,14 @@ class ConfigReader {
     const value = this.#valueOf(key);
     if (value === undefined || isTexts(value)) return value;
     throw this.#wrong(key, 'is neither a string nor a list of strings');
+  }
+
+  /** Both are in every SMARTConfig. */
+  identity(): Expected['identity'] {
+    const fhirUserClaimPath = this.text('fhirUserClaimPath');
+    const launchContextPathPrefix = this.text('launchContextPathPrefix');
+    if (fhirUserClaimPath === undefined || launchContextPathPrefix === undefined) return undefined;
+    return { fhirUserClaimPath, launchContextPathPrefix };
   }
 
   audience(key: string): Expected['audience'] {

@@ -93,11 +93,19 @@ Examples:
       opened.close();
     }
     if (place.kind === 'file') await warnIfOpenToAll(place.path, io);
+    warnOfPeoplesScopes(registered.scope, io);
     if (args.flag('json')) printJson(registered, io);
     else io.stdout(`${registered.client_id}\n`);
     return EXIT.ok;
   },
 };
+
+/** A client that asks for itself speaks for nobody else (SMART App Launch 2.2, Backend Services: Scopes). */
+function warnOfPeoplesScopes(scope: string, io: CommandIo): void {
+  const useless = scope.split(' ').filter((each) => /^(?:patient|user)\//.test(each));
+  if (useless.length === 0) return;
+  io.stderr(`warning: ${useless.join(' ')}: a client by itself is granted system/ scopes alone\n`);
+}
 
 /** A client that is replaced keeps its tokens; one that is new has none of an earlier client of its id. */
 async function write(

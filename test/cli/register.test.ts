@@ -72,6 +72,15 @@ describe('cli: register', () => {
     }
   });
 
+  it('warns of scopes that a client by itself is never granted', async () => {
+    const scope = 'system/Patient.rs patient/Observation.rs user/*.rs';
+    const { exitCode, stderr } = await register('--jwks', at('ec.json'), '--scope', scope);
+    expect([exitCode, stderr]).to.deep.equal([
+      0,
+      'warning: patient/Observation.rs user/*.rs: a client by itself is granted system/ scopes alone\n',
+    ]);
+  });
+
   it('refuses an id that is taken, until told to replace it', async () => {
     await register('--jwks', at('ec.json'), '--client-id', 'app');
     const before = await readFile(at('clients.json'), 'utf8');

@@ -258,6 +258,15 @@ describe('cli: assertion, token and inspect', () => {
         ).not.to.include('aud-unexpected');
       });
 
+      it('comes with where the server looks for the patient', async () => {
+        const smart = { fhirUserClaimPath: 'fhirUser', launchContextPathPrefix: 'launch_response_' };
+        await writeFile(at('config.json'), JSON.stringify({ smart }));
+        const claims = { iss: 'https://as.example', aud: 'a', scope: 'patient/*.rs', patient: '1' };
+        const header = { alg: 'RS256', kid: 'a', typ: 'at+jwt' };
+        const { stdout } = await inspect(`${encode(header)}.${encode(claims)}.c2ln`, ['--config', at('config.json')]);
+        expect(stdout).to.include('patient-missing').and.to.include('launch_response_patient');
+      });
+
       it('is judged the same every time, whatever its flags', async () => {
         for (const flags of ['g', 'y', 'gy']) {
           const { stdout } = await judged({ pattern, flags }, ['https://fhir.example/r4', 'https://fhir.example/r4']);

@@ -21,7 +21,9 @@ export function endpointUrl(text: string, what: string, policy: UrlPolicy, base?
   }
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && policy.allowInsecureLoopback && isLoopback(url))) {
     const hint =
-      url.protocol === 'http:' && isLoopback(url) ? ' (allowInsecureLoopback permits it for development)' : '';
+      url.protocol === 'http:' && isLoopback(url)
+        ? ' (for development, allowInsecureLoopback permits it; on the command line --allow-insecure-loopback)'
+        : '';
     throw new BackendServicesError('ERR_URL_REFUSED', `${what}: ${url.protocol}//${url.host} is not https${hint}`);
   }
   if (url.username !== '' || url.password !== '') {

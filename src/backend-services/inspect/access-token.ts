@@ -1,3 +1,4 @@
+import { identityFromClaims } from '../../identity/identity.js';
 import { parseScope } from '../../scope/parse.js';
 import { scopeList } from '../../scope/list.js';
 import { compareScopes } from '../client/compare-scopes.js';
@@ -38,6 +39,7 @@ export function* accessTokenClaimDefects(payload: JsonObject, now: number, expec
   if (jti === undefined) yield must('jti-missing', PROFILE, 'there is no "jti"');
   else if (!isText(jti)) yield must('jti-not-string', PROFILE, `jti is ${quote(jti)}; it has to be a non-empty string`);
   yield* scopeDefects(payload, expected);
+  yield* identityDefects(payload, expected);
   const lifetime = lifetimeOf(payload, now);
   if (lifetime !== undefined && lifetime > RECOMMENDED_SECONDS) {
     yield should(
@@ -89,6 +91,26 @@ function* scopeDefects({ scope, scp }: JsonObject, expected: Expected): Iterable
     yield should('scope-narrowed', BS, `requested but not granted in full: ${narrowed.join(' ')}`);
   if (widened.length > 0)
     yield must('scope-widened', 'RFC 6749 §3.3', `granted beyond the request: ${widened.join(' ')}`);
+}
+
+/** Scopes speak for somebody: without the claim that names them, they grant nothing. */
+function* identityDefects(payload: JsonObject, { identity }: Expected): Iterable<TokenDefect> {
+  if (identity === undefined) return;
+  const scopes = scopeList(payload['scope'] ?? payload['scp']);
+  // Relative references are of whichever server is asked: here it is enough that there is one.
+  const found = identityFromClaims(payload, identity, 'https://fhir.example');
+  const named = {
+    patient: `${identity.launchContextPathPrefix}patient`,
+    user: identity.fhirUserClaimPath,
+  } as const;
+  for (const level of ['patient', 'user'] as const) {
+    if (found[level] !== undefined || !scopes.some((scope) => scope.startsWith(`${level}/`))) continue;
+    yield must(
+      `${level}-missing`,
+      'SMART App Launch 2.2, Launch context',
+      `has ${level}/ scopes, and no claim ${quote(named[level])} that names a ${level === 'user' ? 'user' : 'Patient'}: they grant nothing`,
+    );
+  }
 }
 
 function isText(value: unknown): value is string {

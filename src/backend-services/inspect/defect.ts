@@ -53,7 +53,9 @@ export type DefectCode =
   | 'scope-missing'
   | 'scope-invalid'
   | 'scope-narrowed'
-  | 'scope-widened';
+  | 'scope-widened'
+  | 'patient-missing'
+  | 'user-missing';
 
 /** One thing that is wrong with a token. */
 export interface TokenDefect {

@@ -1,3 +1,4 @@
+import type { IdentityClaims } from '../../identity/identity.js';
 import { audienceTest } from '../../token/claims.js';
 import type { Jwk } from '../keys/jwk.js';
 import { quote } from './defect.js';
@@ -17,6 +18,8 @@ export interface Expected {
   readonly jku?: string | undefined;
   /** The scopes that were requested. */
   readonly scope?: string | undefined;
+  /** Where the server looks for who asks: of an access token with `patient/` or `user/` scopes. */
+  readonly identity?: IdentityClaims | undefined;
   /** Public keys: the client's for an assertion, the authorization server's for an access token. */
   readonly keys?: readonly Jwk[] | undefined;
 }

@@ -137,6 +137,24 @@ describe('backend-services/inspect', () => {
     expect(await inspect({ ...right, scope: 'system/Patient.r' })).to.deep.equal(['scope-widened']);
   });
 
+  it('notices scopes that speak for somebody whom no claim names, where the server looks for them', async () => {
+    const identity = { fhirUserClaimPath: 'fhirUser', launchContextPathPrefix: 'launch_response_' };
+    const inspect = async (claims: object): Promise<DefectCode[]> => {
+      const token = compact(ACCESS_TOKEN.header, { ...ACCESS_TOKEN.payload, ...claims });
+      return codes(await inspectToken(token, { now, expected: { identity } }));
+    };
+    expect(await inspect({})).to.deep.equal([]);
+    const scope = 'patient/Observation.rs user/Patient.rs';
+    expect(await inspect({ scope })).to.deep.equal(['patient-missing', 'user-missing']);
+    expect(await inspect({ scope, patient: '1', fhirUser: 'somebody' })).to.deep.equal([
+      'patient-missing',
+      'user-missing',
+    ]);
+    const named = { launch_response_patient: '1', fhirUser: 'https://fhir.example/r4/Practitioner/1' };
+    expect(await inspect({ scope, ...named })).to.deep.equal([]);
+    expect(await inspect({ scope, ...named, fhirUser: 'Practitioner/1' })).to.deep.equal([]);
+  });
+
   it('checks the signature with the keys that fit, and says when none does', async () => {
     const rsa = await rsaKey();
     const ec = await ecKey();
