@@ -41,7 +41,7 @@ function walkNode(node: ReferenceNode, value: unknown, walk: Walk, depth: number
   for (const name of node.references) {
     const held = value[name];
     // Most elements that could be there are not.
-    if (held !== undefined && holdsReference(held, walk.accepts)) return name;
+    if (held !== undefined && holdsReference(held, walk)) return name;
   }
   for (const [name, child] of node.children) {
     const held = value[name];
@@ -57,15 +57,17 @@ function walkMembers(node: ReferenceNode, held: unknown, walk: Walk, depth: numb
   for (const member of held) {
     const path = walkNode(node, member, walk, depth);
     if (path !== undefined) return path;
+    // An array of the host's that lies about its length has no end.
+    if (walk.visits > MAX_VISITS) return undefined;
   }
   return undefined;
 }
 
-function holdsReference(held: unknown, accepts: Accepts): boolean {
-  if (!Array.isArray(held)) return isAccepted(held, accepts);
-  // Not by index: an array of the host's that lies about its length has no end.
+function holdsReference(held: unknown, walk: Walk): boolean {
+  if (!Array.isArray(held)) return isAccepted(held, walk.accepts);
   for (const member of held) {
-    if (isAccepted(member, accepts)) return true;
+    if ((walk.visits += 1) > MAX_VISITS) return false;
+    if (isAccepted(member, walk.accepts)) return true;
   }
   return false;
 }

@@ -1,4 +1,6 @@
 import { expect } from 'chai';
+import { someMember } from '../../src/access/constraint/constraint.js';
+import { leadsAnyToMatch, walkedPath } from '../../src/access/constraint/walk-path.js';
 import { findReference, planOfPath, planWithout } from '../../src/access/walk.js';
 import type { ReferenceNode } from '../../src/fhir/reference-node.js';
 
@@ -90,6 +92,23 @@ describe('access/walk: findReference', () => {
     let doubling: unknown = { subject: { reference: 'Patient/p2' } };
     for (let level = 0; level < 60; level += 1) doubling = { item: [doubling, doubling] };
     expect(find(RECURSIVE, doubling)).to.equal(undefined);
+  });
+});
+
+describe('access/walk: arrays that lie about their length', () => {
+  /** Has so many members as it is asked for. */
+  const endless = (member: unknown): unknown[] =>
+    new Proxy<unknown[]>([], {
+      get: (target, name): unknown =>
+        name === 'length' ? Infinity : typeof name === 'symbol' ? Reflect.get(target, name) : member,
+    });
+
+  it('have an end, and give no access', () => {
+    const other = { reference: 'Patient/other' };
+    expect(find(PLAN, { performer: endless(other), component: endless({}) })).to.equal(undefined);
+    expect(someMember(endless(1), (value) => value === 2)).to.equal(false);
+    const path = walkedPath({ elements: ['a', 'b'], filters: [] } as never, () => false);
+    expect(leadsAnyToMatch([path], { a: endless({ b: 1 }) })).to.equal(false);
   });
 });
 

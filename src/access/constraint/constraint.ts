@@ -31,10 +31,19 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Members of one array that are looked at: more than JSON of a few megabytes has, and an end for one that lies about its length. */
+const MAX_MEMBERS = 200_000;
+
+/** How many members of an array to look at. */
+export function boundedLength({ length }: readonly unknown[]): number {
+  return Math.min(length, MAX_MEMBERS);
+}
+
 /** Whether one member does, where a server may have written one value or an array of them. */
 export function someMember(held: unknown, matches: ValueMatcher): boolean {
   if (!Array.isArray(held)) return held !== undefined && matches(held);
-  for (let at = 0; at < held.length; at += 1) {
+  const length = boundedLength(held);
+  for (let at = 0; at < length; at += 1) {
     if (matches(held[at])) return true;
   }
   return false;

@@ -1,6 +1,6 @@
 import type { SearchParameterPath } from '../../fhir/search-parameters.js';
 import type { ValueMatcher } from './constraint.js';
-import { isObject } from './constraint.js';
+import { boundedLength, isObject } from './constraint.js';
 
 /** All of them must hold for an entry to count: `Patient.telecom[system=phone]`. */
 type Filters = readonly { readonly property: string; readonly value: string }[];
@@ -42,7 +42,8 @@ function leadsToMatch(step: Step, owner: unknown): boolean {
   const held = owner[step.property];
   if (held === undefined) return false;
   if (!Array.isArray(held)) return memberMatches(step, held);
-  for (let at = 0; at < held.length; at += 1) {
+  const length = boundedLength(held);
+  for (let at = 0; at < length; at += 1) {
     if (memberMatches(step, held[at])) return true;
   }
   return false;
