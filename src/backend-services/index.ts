@@ -30,6 +30,7 @@ export type { DenyListOptions } from './keys/deny-list.js';
 export { inspectToken } from './inspect/inspect.js';
 export type { InspectOptions, TokenKind, TokenReport } from './inspect/inspect.js';
 export type { Expected } from './inspect/expected.js';
+export type { IdentityClaims } from '../identity/identity.js';
 export type { DefectCode, TokenDefect } from './inspect/defect.js';
 export { createMemoryStore } from './state/memory-store.js';
 export type { MemoryStoreOptions } from './state/memory-store.js';
