@@ -33,7 +33,7 @@ import { checkFhirVersion, checkTypes } from './config.js';
 import type { DecisionEvent } from './decision-event.js';
 import { DeniedError } from './denied-error.js';
 import { ConfigError, isUnauthorizedError } from './errors.js';
-import { isInteraction } from './fhir/interactions.js';
+import { isAsking, isInteraction, isReading, isResultList, isSearch } from './fhir/interactions.js';
 import { resourceTypes } from './fhir/resource-types.js';
 import { isFhirId } from './identity/fhir-url.js';
 import type { CarriedIdentity, ClaimedIdentity, UserIdentity } from './identity/identity.js';
@@ -628,20 +628,6 @@ function withType(resourceType: string | undefined): { resourceType?: string } {
   return resourceType === undefined ? {} : { resourceType };
 }
 
-/** The interactions that answer with a Bundle of results. */
-function isResultList(operation: Interaction): boolean {
-  return operation.startsWith('search-') || operation.startsWith('history-');
-}
-
-function isReading(operation: Interaction): boolean {
-  return operation === 'read' || operation === 'vread';
-}
-
-/** The interactions that change nothing. */
-function isAsking(operation: Interaction): boolean {
-  return isReading(operation) || isResultList(operation);
-}
-
 function needsStored(operation: Interaction): boolean {
   return operation === 'update' || operation === 'patch' || operation === 'delete';
 }
@@ -663,10 +649,6 @@ function decodeId(id: string | undefined): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isSearch(operation: string): operation is 'search-type' | 'search-system' {
-  return operation === 'search-type' || operation === 'search-system';
 }
 
 function parametersOf(query: NonNullable<AccessRequest['query']>): readonly (readonly [string, string])[] {

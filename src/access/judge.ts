@@ -1,3 +1,4 @@
+import { isAsking } from '../fhir/interactions.js';
 import { resourceTypes } from '../fhir/resource-types.js';
 import type { Interaction } from '../scope/rule.js';
 import { FULL_RULE, letterOf } from '../scope/rule.js';
@@ -294,7 +295,7 @@ export class Judge {
   #compile(type: string): readonly Candidate[] {
     const [first, ...others] = this.#interactions;
     const { granted } = this.#caller.grants;
-    const writes = !READING.has(first);
+    const writes = !isAsking(first);
     const candidates: Candidate[] = [];
     const plain = new Set<Grant['subject']>();
     const reaches = new Map<Grant['subject'], Reach>();
@@ -386,16 +387,6 @@ function permits(permission: Permission, interaction: Interaction): boolean {
   if (permission.syntax === 'v2') return permission.letters.has(letterOf(interaction) ?? 'c');
   return permission.word === '*' || FULL_RULE[permission.word].includes(interaction);
 }
-
-const READING: ReadonlySet<Interaction> = new Set([
-  'read',
-  'vread',
-  'search-type',
-  'search-system',
-  'history-instance',
-  'history-type',
-  'history-system',
-]);
 
 /** The grant's own granular part as one alternative; nothing for a plain grant, undefined if it cannot be evaluated. */
 function constraintOf({ version }: AccessPolicy, type: string, { scope }: Grant): readonly Constraint[] | undefined {

@@ -1,4 +1,5 @@
 import { typeOf } from '../access/judge.js';
+import { isSearch } from '../fhir/interactions.js';
 import type { FhirVersion } from '../fhir/version.js';
 import { parseFhirRequest } from '../http/parse.js';
 import { isMalformed } from '../http/request.js';
@@ -45,7 +46,7 @@ function readEntry(entry: unknown, version: FhirVersion): SentEntry {
   if (parsed.kind === 'operation') return { name, question: { operation: parsed.operation, ...about } };
   if (parsed.kind !== 'interaction') return { name, question: undefined };
   const { interaction: operation, vid, condition, parameters } = parsed;
-  const asked = operation.startsWith('search-') ? parameters.filter(([each]) => !FORM.has(each)) : undefined;
+  const asked = isSearch(operation) ? parameters.filter(([each]) => !FORM.has(each)) : undefined;
   const query = condition?.parameters ?? asked;
   const content = contentOf(operation, resource);
   if (content === undefined) return { name, question: undefined };

@@ -1,9 +1,11 @@
 import { Readable } from 'node:stream';
 import { idOf, typeOf } from '../access/judge.js';
+import { isSearch } from '../fhir/interactions.js';
 import { printExactly } from '../http/exact-numbers.js';
 import type { Admitted, FinalAnswer } from '../http/guard.js';
 import { printQuery } from '../http/query.js';
 import type { FhirRequest, HeaderBag } from '../http/request.js';
+import { asksForResource } from '../http/request.js';
 import { failureAnswer } from './answer.js';
 import type { BaseUrls } from './base-urls.js';
 import type { Binding } from './bind-version.js';
@@ -51,7 +53,8 @@ export async function forward(
   });
   const answered = readAnswer(answer, bases);
   const whole = failed.length === 0 ? answered?.value : withFailed(answered?.value, failed);
-  const resource = isReading(admitted.request) ? whole : withoutForeignLinks(whole, bases);
+  // What is read is somebody's data, links and all.
+  const resource = asksForResource(admitted.request) ? whole : withoutForeignLinks(whole, bases);
   if (!fits(admitted.request, answer, resource)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const isOurFault = answer.status === 407 || (answer.status === 401 && scope.authorization === undefined);
   if (isOurFault) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
@@ -111,7 +114,7 @@ function requestOf(
   });
   const below = `${path === '/' ? '' : path}${query === '' ? '' : `?${query}`}`;
   const once = request.kind === 'operation';
-  const reads = request.kind === 'interaction' && request.interaction.startsWith('search-');
+  const reads = request.kind === 'interaction' && isSearch(request.interaction);
   const sent = { method: execute.method, below, headers, body: content?.text, once, reads };
   return { request: sent, failed: content?.failed ?? [] };
 }
@@ -158,11 +161,6 @@ function ifNoneExist(bases: BaseUrls, request: FhirRequest): string | undefined 
   const condition = request.kind === 'interaction' ? request.condition : undefined;
   if (condition?.by !== 'if-none-exist') return undefined;
   return printQuery(rewriteParameters(condition.parameters, bases.toUpstream));
-}
-
-/** What is read is somebody's data, links and all. */
-function isReading(request: FhirRequest): boolean {
-  return request.kind === 'interaction' && (request.interaction === 'read' || request.interaction === 'vread');
 }
 
 /** Whether an answer is one to this request at all. Whether the client may see it, the guard decides. */

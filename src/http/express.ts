@@ -7,6 +7,7 @@ import { holdResponse, sendAnswer } from './hold-response.js';
 import { queryObject } from './query.js';
 import { readBody } from './read-body.js';
 import type { FhirRequest } from './request.js';
+import { asksForList } from './request.js';
 import { streamResponse } from './stream-response.js';
 
 /** What the middleware leaves on a request: who asks, and what was judged. */
@@ -70,15 +71,11 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       };
       if (admission.verdict === 'admitted') replace(request, admission);
       if (admission.verdict === 'admitted' && admission.judgeStream) streamResponse(response, admission.judgeStream);
-      else if (admission.judgeResponse) holdResponse(response, admission.judgeResponse, isList(admission.request));
+      else if (admission.judgeResponse) holdResponse(response, admission.judgeResponse, asksForList(admission.request));
       redirect(request, target);
       next();
     }, next);
   };
-}
-
-function isList(request: FhirRequest): boolean {
-  return request.kind === 'interaction' && /^(?:search|history)-/.test(request.interaction);
 }
 
 /** body-parser 1, of Express 4, leaves `{}` where it parsed nothing. */

@@ -33,7 +33,7 @@ import { parseFhirRequest } from './parse.js';
 import { canonicalForm, canonicalUrl, isPostedSearch } from './print.js';
 import { isParameter, parseQuery, printQuery } from './query.js';
 import type { FhirRequest, HeaderBag, Malformed, Pairs, PublicRequest } from './request.js';
-import { isMalformed } from './request.js';
+import { asksForResource, isMalformed } from './request.js';
 
 /** How a guard is set up. */
 export interface GuardOptions {
@@ -446,9 +446,11 @@ async function answerTo(
   if (verdict && 'value' in verdict) return judge(verdict);
   if (status >= 400) return judge();
   // Bytes that nobody can judge: a PDF of a Binary, XML. Only for those who may see whatever it is.
-  const isReading =
-    request.kind === 'interaction' && (request.interaction === 'read' || request.interaction === 'vread');
-  if (isReading && status === 200 && (await opensAll(asking, request.interaction, request.resourceType))) {
+  if (
+    asksForResource(request) &&
+    status === 200 &&
+    (await opensAll(asking, request.interaction, request.resourceType))
+  ) {
     return { status, headers: passedOn(headers, 'all'), body };
   }
   return final(unjudged());

@@ -2,8 +2,8 @@ import omit from 'lodash/omit.js';
 import { typeOf } from '../access/judge.js';
 import { deny } from '../access/decision.js';
 import { linkedEntries } from '../access/query/linked.js';
+import { isAsking, isSearch } from '../fhir/interactions.js';
 import type { Interaction } from '../scope/rule.js';
-import { FULL_RULE } from '../scope/rule.js';
 import type { Asking } from './asking.js';
 import { opensAll } from './asking.js';
 import type { Answer } from './outcome.js';
@@ -137,11 +137,9 @@ export async function judgeCommon(
   if (status < 200 || status > 299 || status === 202 || status === 206) return instead(unjudged());
   if (resource !== undefined) return undefined;
   // What was to be read is not there: its headers alone tell that it exists, and how large it is.
-  if (request.kind === 'interaction' && READING.has(request.interaction)) return instead(unjudged());
+  if (request.kind === 'interaction' && isAsking(request.interaction)) return instead(unjudged());
   return { status, headers: {}, body: undefined, keeps: 'all' };
 }
-
-const READING: ReadonlySet<Interaction> = new Set(FULL_RULE.read);
 
 async function errorBody(asking: Asking, resource: unknown): Promise<Json> {
   const whole = typeOf(resource) === 'OperationOutcome' && (await opensAll(asking, 'read', ANY_TYPE));
@@ -169,7 +167,7 @@ async function filter(
   const { total } = bundle as Json;
   const entries = filtered.bundle['entry'] as readonly unknown[];
   const plain = entries.map(plainEntry);
-  kept['entry'] = filtered.dropped > 0 && operation.startsWith('search-') ? linkedEntries(plain) : plain;
+  kept['entry'] = filtered.dropped > 0 && isSearch(operation) ? linkedEntries(plain) : plain;
   // The gate leaves a count alone to those alone who may see all that is counted.
   if (asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0) {
     return { ...kept, ...(total !== undefined && { total }) };

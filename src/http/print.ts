@@ -1,3 +1,4 @@
+import { isSearch } from '../fhir/interactions.js';
 import { printQuery } from './query.js';
 import type { FhirRequest, InteractionRequest, Pairs } from './request.js';
 
@@ -19,7 +20,7 @@ export function canonicalForm(request: FhirRequest): Pairs | undefined {
 
 /** Whether the parameters of a search come in the body. */
 export function isPostedSearch(request: FhirRequest): request is InteractionRequest {
-  return request.kind === 'interaction' && request.method === 'POST' && request.interaction.startsWith('search-');
+  return request.kind === 'interaction' && request.method === 'POST' && isSearch(request.interaction);
 }
 
 function pathOf(request: FhirRequest): string {

@@ -1,3 +1,4 @@
+import { isReading, isResultList } from '../fhir/interactions.js';
 import type { Interaction } from '../scope/rule.js';
 
 /** Headers as Node gives them: names in lower case. */
@@ -99,6 +100,16 @@ export interface Malformed {
   readonly status: 400 | 404 | 405 | 414 | 501;
   /** For 405: the methods that the path knows. */
   readonly allow?: readonly Method[];
+}
+
+/** Whether one resource is read, in its present version or in another. */
+export function asksForResource(request: FhirRequest): request is InteractionRequest {
+  return request.kind === 'interaction' && isReading(request.interaction);
+}
+
+/** Whether a searchset or a history is asked for. */
+export function asksForList(request: FhirRequest): boolean {
+  return request.kind === 'interaction' && isResultList(request.interaction);
 }
 
 /** Whether a verdict is a refusal. */

@@ -5,6 +5,7 @@ import { createHandlerFrom } from '../config-file/create.js';
 import type { Settings } from '../config-file/settings.js';
 import type { SMARTConfig } from '../config.js';
 import { DeniedError } from '../denied-error.js';
+import { isSearch } from '../fhir/interactions.js';
 import type { SMARTHandler } from '../handler.js';
 import type { UserIdentity } from '../identity/identity.js';
 import type { AccessRequest } from '../requests.js';
@@ -180,10 +181,6 @@ function questionOf(recorded: RecordedQuestion): Omit<AccessRequest, 'userIdenti
     ...('storedResource' in recorded && { storedResource: recorded.storedResource }),
     ...('patch' in recorded && { patch: recorded.patch }),
   };
-}
-
-function isSearch(operation: string): boolean {
-  return operation === 'search-type' || operation === 'search-system';
 }
 
 function isOperationName(operation: AccessRequest['operation']): operation is `$${string}` {
