@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect } from 'chai';
@@ -16,6 +17,11 @@ const manifest = JSON.parse(textOf('package.json')) as {
 
 describe('README.md', () => {
   const readme = textOf('README.md');
+
+  it('shows the two commands that CI types: one starts, one tests', () => {
+    const typed = execFileSync(process.execPath, ['.ci/readme-commands.mjs'], { cwd: root, encoding: 'utf8' });
+    expect(typed.trim().split('\n')).to.deep.equal(['npm ci && npm start', 'npm ci && npm test']);
+  });
 
   /** The first columns of the tables of a section. */
   const listed = (heading: string, column: string): string[] =>
