@@ -1,14 +1,14 @@
 import { typeOf } from '../access/judge.js';
 import type { SMARTHandler } from '../handler.js';
-import { printExactly } from '../http/exact-numbers.js';
 import type { Admitted, FinalAnswer } from '../http/guard.js';
+import { printAnswer } from '../http/json.js';
 import type { HeaderBag, InteractionRequest } from '../http/request.js';
 import { parseFhirUrl } from '../identity/fhir-url.js';
 import { failureAnswer } from './answer.js';
 import type { Forwarding, StreamedAnswer } from './forward.js';
 import { forNobodyElse } from './forward.js';
 import { accepts, acceptsByName } from './media-range.js';
-import { bodyOf, readAnswer } from './read-answer.js';
+import { readAnswer } from './read-answer.js';
 import { passedHeaders } from './response-headers.js';
 import type { RequestScope } from './scope.js';
 import { readStored } from './stored.js';
@@ -98,13 +98,13 @@ async function judgeElements(
   const { status } = answer;
   if (status < 400 && !isTheBinary(resource, admitted.request)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const headers = passedHeaders(answer.headers, upstream.urlOf(below), bases);
-  const judged = forNobodyElse(await admitted.judgeResponse({ status, headers, body: bodyOf(resource, answered) }));
+  const judged = forNobodyElse(await admitted.judgeResponse({ status, headers, body: answered }));
   const open: Opened = { binary: resource as Json, headers };
   if (judged.status === 200) return { answer: judged, open };
   const isRefused = status === 200 && (judged.status === 403 || judged.status === 404);
   if (!isRefused || !(await contextCovers(serving, scope, admitted, open.binary))) return { answer: judged };
   const own = { ...headers, 'content-type': 'application/fhir+json; charset=utf-8' };
-  return { answer: forNobodyElse({ status, headers: own, body: printExactly(resource) }), open };
+  return { answer: forNobodyElse({ status, headers: own, body: answered && printAnswer(answered) }), open };
 }
 
 function belowOf({ id, vid }: InteractionRequest): string {

@@ -1,6 +1,6 @@
 import type { AnsweredJson } from '../http/json.js';
 import { parseAnswer } from '../http/json.js';
-import { isJsonMedia } from '../http/media.js';
+import { isEncoded, isJsonMedia } from '../http/media.js';
 import type { BaseUrls } from './base-urls.js';
 import { rewriteUrls } from './rewrite.js';
 import { UpstreamError } from './upstream-error.js';
@@ -16,9 +16,8 @@ export function readAnswer({ status, headers, body }: UpstreamAnswer, bases: Bas
   if (status >= 300 && status <= 399) throw new UpstreamError('ERR_UPSTREAM_REDIRECT');
   if (status < 200 || status > 599) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   if (body.length === 0) return undefined;
-  const encoding = headers['content-encoding'];
-  const isPlain = encoding === undefined || encoding === 'identity';
-  const parsed = isPlain && isJsonMedia(headers['content-type']) ? parseAnswer(body) : undefined;
+  const isJson = !isEncoded(headers) && isJsonMedia(headers['content-type']);
+  const parsed = isJson ? parseAnswer(body) : undefined;
   if (parsed && 'value' in parsed) {
     const { value, text = body.toString('utf8') } = parsed;
     const renamed = bases.mayMention(text) ? rewriteUrls(value, bases.toPublic) : value;
@@ -28,11 +27,8 @@ export function readAnswer({ status, headers, body }: UpstreamAnswer, bases: Bas
   throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
 }
 
-/** A resource that was read here, as the guard takes it: it need not be printed and read again to be judged. */
-export function bodyOf(
-  resource: unknown,
-  answered?: AnsweredJson,
-): { readonly json: unknown; readonly text?: string | undefined } | undefined {
+/** What is left of an answer, as the guard takes it: it need not be printed and read again to be judged. */
+export function bodyOf(resource: unknown, answered: AnsweredJson | undefined): AnsweredJson | undefined {
   if (resource === undefined) return undefined;
-  return { json: resource, text: resource === answered?.value ? answered.text : undefined };
+  return resource === answered?.value ? answered : { value: resource };
 }

@@ -131,6 +131,7 @@ export type {
   StreamedAnswer,
   StreamedResponse,
 } from './guard.js';
+export type { AnsweredJson } from './json.js';
 export type { NarrowSearchOptions } from './narrow-search.js';
 export type { Paging } from './paging.js';
 export type { GuardSettings } from './asking.js';

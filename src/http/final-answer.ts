@@ -1,6 +1,6 @@
-import { printExactly } from './exact-numbers.js';
 import type { FinalAnswer } from './guard.js';
 import type { AnsweredJson } from './json.js';
+import { printAnswer } from './json.js';
 import type { Judged } from './judge-response.js';
 import type { Answer } from './outcome.js';
 import type { HeaderBag } from './request.js';
@@ -70,6 +70,6 @@ export function final({ status, headers, body }: Answer, source?: AnsweredJson):
   return {
     status,
     headers: { 'content-type': 'application/fhir+json; charset=utf-8', ...headers },
-    body: source?.text !== undefined && source.value === body ? source.text : printExactly(body),
+    body: printAnswer(source?.value === body ? source : { value: body }),
   };
 }

@@ -13,7 +13,7 @@ import type { BulkDataOptions } from './bulk-data.js';
 import { bulkDataSettings } from './bulk-data.js';
 import { final, passedOn, withServerHeaders } from './final-answer.js';
 import type { AnsweredJson } from './json.js';
-import { isBoundedJson, parseAnswer, parseStrictJson } from './json.js';
+import { isAnsweredJson, isBoundedJson, parseAnswer, parseStrictJson } from './json.js';
 import { judgeBundle } from './judge-bundle.js';
 import type { PassedExport } from './judge-export.js';
 import { isExport, judgeJob, judgeKickOff } from './judge-export.js';
@@ -22,7 +22,7 @@ import type { Content } from './judge-request.js';
 import { NOTHING, judgeRequest } from './judge-request.js';
 import type { Judged, Received } from './judge-response.js';
 import { unjudged } from './judge-response.js';
-import { acceptsJson, bodyKind, isJsonMedia } from './media.js';
+import { acceptsJson, bodyKind, isEncoded, isJsonMedia } from './media.js';
 import type { Answer } from './outcome.js';
 import { malformedAnswer, refusal } from './outcome.js';
 import type { NarrowSearchOptions } from './narrow-search.js';
@@ -90,11 +90,8 @@ export interface GuardRequest {
 export interface ServerResponse {
   readonly status: number;
   readonly headers: HeaderBag;
-  /**
-   * Its bytes, its text, or what a host has made of them with the strictness of the guard (parseAnswer); with the text if
-   * JSON.stringify makes the very same of it, so that it need not be printed anew.
-   */
-  readonly body: Uint8Array | string | { readonly json: unknown; readonly text?: string | undefined } | undefined;
+  /** Its bytes, its text, or what a host has made of them with the strictness of the guard (parseAnswer). */
+  readonly body: Uint8Array | string | AnsweredJson | undefined;
 }
 
 /** A request that may be executed, exactly as it stands here. */
@@ -437,12 +434,10 @@ async function answerTo(
   const { status, headers, body } = response;
   const judge = async (source?: AnsweredJson): Promise<FinalAnswer> =>
     withServerHeaders(await respond({ status, resource: source?.value, headers }), headers, ifNoneMatch, source);
-  if (typeof body === 'object' && 'json' in body) {
-    return judge({ value: body.json, ...(body.text !== undefined && { text: body.text }) });
-  }
+  if (isAnsweredJson(body)) return judge(body);
   if (body === undefined || body.length === 0) return judge();
-  const isPlain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity';
-  const verdict = isPlain && isJsonMedia(headers['content-type']) ? parseAnswer(body) : undefined;
+  const isJson = !isEncoded(headers) && isJsonMedia(headers['content-type']);
+  const verdict = isJson ? parseAnswer(body) : undefined;
   if (verdict && 'value' in verdict) return judge(verdict);
   if (status >= 400) return judge();
   // Bytes that nobody can judge: a PDF of a Binary, XML. Only for those who may see whatever it is.

@@ -23,7 +23,7 @@ export function holdResponse(response: NodeResponse, judge: Admitted['judgeRespo
 
   const take = (chunk: unknown, encoding: unknown): void => {
     if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return;
-    const isText = typeof chunk === 'string' && isUtf8(encoding);
+    const isText = typeof chunk === 'string' && /^utf-?8$/i.test(encodingOf(encoding));
     // A copy: whoever writes a buffer may use it again.
     const piece = isText ? chunk : Buffer.from(chunk as string, encodingOf(encoding));
     size += Buffer.byteLength(piece);
@@ -103,10 +103,6 @@ export function setHead(response: NodeResponse, status: number, headers: FinalAn
 
 /** What the host set for the browser's sake goes with every answer. */
 const STAYS = /^(?:access-control-|vary$|strict-transport-security$|x-request-id$)/;
-
-function isUtf8(encoding: unknown): boolean {
-  return encodingOf(encoding) === 'utf8' || encoding === 'utf-8';
-}
 
 export function encodingOf(encoding: unknown): BufferEncoding {
   return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';

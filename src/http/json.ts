@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { NumberPlace } from './exact-numbers.js';
-import { isUnusualNumber, parseExactly } from './exact-numbers.js';
+import { isUnusualNumber, parseExactly, printExactly } from './exact-numbers.js';
 
 /** Why a text is no JSON that every parser reads alike. */
 export type JsonFlaw = 'encoding' | 'syntax' | 'repeated-name' | 'escaped-name' | 'too-deep';
@@ -21,7 +21,10 @@ export const MAX_JSON_DEPTH = 64;
  */
 export function parseStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact' = 'plain'): JsonVerdict {
   const text = textOf(bytes);
-  if (text === undefined) return { flaw: 'encoding' };
+  return text === undefined ? { flaw: 'encoding' } : parseStrictText(text, numbers);
+}
+
+function parseStrictText(text: string, numbers: 'plain' | 'exact'): JsonVerdict {
   // Before JSON.parse: a text of a million brackets costs nothing here.
   const unusual: NumberPlace[] = [];
   const flaw = flawOf(text, numbers === 'exact' ? unusual : undefined);
@@ -35,6 +38,7 @@ export function parseStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact' = 
 
 /** JSON that a server answered with. */
 export interface AnsweredJson {
+  /** What JSON.parse makes of it. */
   readonly value: unknown;
   /** The text that it came in, if JSON.stringify makes the very same of the value. */
   readonly text?: string;
@@ -49,9 +53,21 @@ export interface AnsweredJson {
  */
 export function parseAnswer(body: Uint8Array | string): AnsweredJson | { readonly flaw: JsonFlaw } {
   const text = typeof body === 'string' ? body : textOf(body);
-  const value = text === undefined ? undefined : printedValue(text);
-  if (text !== undefined && value !== undefined) return { value, text };
-  return parseStrictJson(typeof body === 'string' ? Buffer.from(body) : body, 'exact');
+  if (text === undefined) return { flaw: 'encoding' };
+  const value = printedValue(text);
+  if (value !== undefined) return { value, text };
+  // A text may hold what cannot be written in UTF-8, or begin with a byte order mark.
+  return typeof body === 'string' ? parseStrictJson(Buffer.from(body), 'exact') : parseStrictText(text, 'exact');
+}
+
+/** Tells it from the bytes or the text of an answer. */
+export function isAnsweredJson(body: Uint8Array | string | AnsweredJson | undefined): body is AnsweredJson {
+  return typeof body === 'object' && !(body instanceof Uint8Array);
+}
+
+/** As it came, where that is what it would be printed as. */
+export function printAnswer({ value, text }: AnsweredJson): string {
+  return text ?? printExactly(value);
 }
 
 /** What shows early that JSON.stringify would print another text: spaces for people to read, a decimal with its last zero. */

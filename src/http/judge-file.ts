@@ -1,10 +1,11 @@
 import type { Asking } from './asking.js';
 import { final } from './final-answer.js';
-import { printExactly } from './exact-numbers.js';
+import { isAnsweredJson, printAnswer } from './json.js';
 import type { Admitted, FinalAnswer, ServerResponse, StreamedAnswer, StreamedResponse } from './guard.js';
 import type { PassedExport } from './judge-export.js';
 import { UnjudgedFileError, judgedLines } from './judge-lines.js';
 import { unjudged } from './judge-response.js';
+import { isEncoded } from './media.js';
 import { refusal } from './outcome.js';
 
 /** How a file of an export is judged: line by line, as it comes or as a whole. */
@@ -16,14 +17,13 @@ export function judgeFile(
   const known = job.files[id];
   const judgeStream = async (response: StreamedResponse): Promise<FinalAnswer | StreamedAnswer> => {
     const { status, headers, body } = response;
-    const isPlain = headers['content-encoding'] === undefined || headers['content-encoding'] === 'identity';
-    if (status === 200 && isPlain && known) {
+    if (status === 200 && !isEncoded(headers) && known) {
       return { status, headers: NDJSON_HEADERS, body: judgedLines(asking, known, job.types, body) };
     }
     return judgeOther({ status: status < 400 ? 500 : status, headers: {}, body: undefined });
   };
   const judgeResponse = async ({ status, headers, body }: ServerResponse): Promise<FinalAnswer> => {
-    const text = typeof body === 'object' && 'json' in body ? printExactly(body.json) : body;
+    const text = isAnsweredJson(body) ? printAnswer(body) : body;
     const bytes = typeof text === 'string' ? Buffer.from(text) : text;
     const chunks = (async function* () {
       if (bytes) yield bytes;

@@ -11,10 +11,14 @@ const KINDS: Readonly<Record<string, BodyKind>> = {
   'application/x-www-form-urlencoded': 'form',
 };
 
+/** Whether a body has to be decoded before anybody can read it. */
+export function isEncoded({ 'content-encoding': encoding }: HeaderBag): boolean {
+  return encoding !== undefined && encoding !== 'identity';
+}
+
 /** Reads Content-Type and Content-Encoding. Another charset than UTF-8 and any encoding make it `other`. */
 export function bodyKind(headers: HeaderBag): BodyKind {
-  const encoding = headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') return 'other';
+  if (isEncoded(headers)) return 'other';
   const type = headers['content-type'];
   if (type === undefined) return 'none';
   if (typeof type !== 'string') return 'other';

@@ -1,5 +1,5 @@
 import type { ServerResponse as NodeResponse } from 'node:http';
-import type { ServerResponse } from './guard.js';
+import type { AnsweredJson } from './json.js';
 import { isPlainJson } from './json.js';
 import { isJsonMedia } from './media.js';
 
@@ -19,11 +19,7 @@ type MakeEtag = (body: string, encoding: 'utf8') => string;
  * @param isList Whether no ETag has to be made, because none of the whole is kept.
  * @param take Takes the value; false if the host has begun to write already.
  */
-export function takeJson(
-  response: ExpressResponse,
-  isList: boolean,
-  take: (body: ServerResponse['body']) => boolean,
-): void {
+export function takeJson(response: ExpressResponse, isList: boolean, take: (answered: AnsweredJson) => boolean): void {
   const { json, app } = response;
   if (json === undefined) return;
   response.json = (value, ...rest) => {
@@ -33,7 +29,7 @@ export function takeJson(
       isJsonAnswer(response) &&
       app?.get('json replacer') === undefined &&
       isPlainJson(value) &&
-      take(isList ? { json: value } : withEtag(response, value));
+      take(isList ? { value } : withEtag(response, value));
     return isTaken ? response : json.call(response, value, ...rest);
   };
 }
@@ -44,10 +40,10 @@ function isJsonAnswer(response: NodeResponse): boolean {
 }
 
 /** Express makes an ETag of what it sends, unless the host has set one or wants none. */
-function withEtag(response: ExpressResponse, value: object | null): ServerResponse['body'] {
+function withEtag(response: ExpressResponse, value: object | null): AnsweredJson {
   const makeEtag = response.app?.get('etag fn');
-  if (typeof makeEtag !== 'function' || response.hasHeader('etag')) return { json: value };
+  if (typeof makeEtag !== 'function' || response.hasHeader('etag')) return { value };
   const text = JSON.stringify(value);
   response.setHeader('ETag', (makeEtag as MakeEtag)(text, 'utf8'));
-  return { json: value, text };
+  return { value, text };
 }
