@@ -1,7 +1,8 @@
 import { typeOf } from '../access/judge.js';
-import { isSearch } from '../fhir/interactions.js';
+import { isAsking, isSearch } from '../fhir/interactions.js';
 import type { FhirVersion } from '../fhir/version.js';
-import { parseFhirRequest } from '../http/parse.js';
+import { contentFor } from '../http/content.js';
+import { readEntryRequest } from '../http/entry-request.js';
 import { isMalformed } from '../http/request.js';
 import type { RecordedQuestion } from '../replay/request.js';
 
@@ -27,29 +28,18 @@ export function readSentEntries(bundle: unknown, version: FhirVersion): readonly
 }
 
 function readEntry(entry: unknown, version: FhirVersion): SentEntry {
-  const { request, resource } = isRecord(entry) ? entry : {};
-  const { method, url, ifNoneExist } = isRecord(request) ? request : {};
-  if (typeof method !== 'string' || typeof url !== 'string') return { name: 'no request', question: undefined };
-  const name = `${method} ${url}`.slice(0, MAX_NAME);
-  const parsed = parseFhirRequest({
-    method,
-    url: `/${url}`,
-    basePath: '',
-    headers: typeof ifNoneExist === 'string' ? { 'if-none-exist': ifNoneExist } : {},
-    version,
-  });
-  if (isMalformed(parsed) || parsed.method === 'HEAD' || parsed.method === 'OPTIONS') {
-    return { name, question: undefined };
-  }
-  const { resourceType, id } = parsed;
+  const name = nameOf(entry);
+  const read = readEntryRequest(entry, { basePath: '', version });
+  if (!read || isMalformed(read)) return { name, question: undefined };
+  const { request, content } = read;
+  const { resourceType, id } = request;
   const about = { ...(resourceType !== undefined && { resourceType }), ...(id !== undefined && { id }) };
-  if (parsed.kind === 'operation') return { name, question: { operation: parsed.operation, ...about } };
-  if (parsed.kind !== 'interaction') return { name, question: undefined };
-  const { interaction: operation, vid, condition, parameters } = parsed;
+  if (request.kind === 'operation') return { name, question: { operation: request.operation, ...about } };
+  const { interaction: operation, vid, condition, parameters } = request;
+  const wanted = contentFor(operation);
+  if (!isAsking(operation) && content.kind !== wanted) return { name, question: undefined };
   const asked = isSearch(operation) ? parameters.filter(([each]) => !FORM.has(each)) : undefined;
   const query = condition?.parameters ?? asked;
-  const content = contentOf(operation, resource);
-  if (content === undefined) return { name, question: undefined };
   return {
     name,
     question: {
@@ -58,28 +48,17 @@ function readEntry(entry: unknown, version: FhirVersion): SentEntry {
       ...(vid !== undefined && { vid }),
       ...(condition && { conditional: true }),
       ...(query && { query }),
-      ...content,
+      ...(wanted === 'resource' && { resource: content.value }),
+      ...(wanted === 'patch' && { patch: content.value }),
     },
   };
 }
 
+function nameOf(entry: unknown): string {
+  const { request } = (entry ?? {}) as Json;
+  const { method, url } = (request ?? {}) as Json;
+  return typeof method === 'string' && typeof url === 'string' ? `${method} ${url}`.slice(0, MAX_NAME) : 'no request';
+}
+
 /** What a URL of a search may need; the rest is no name to look at. */
 const MAX_NAME = 200;
-
-/** The body of an entry; undefined where it lacks the one that it needs. */
-function contentOf(operation: string, resource: unknown): Pick<RecordedQuestion, 'resource' | 'patch'> | undefined {
-  if (operation === 'create' || operation === 'update') return isRecord(resource) ? { resource } : undefined;
-  if (operation !== 'patch') return resource === undefined ? {} : undefined;
-  // FHIR R4, 3.1.0.9.1: a JSON Patch comes as a Binary.
-  const { data } = isRecord(resource) ? resource : {};
-  try {
-    const patch: unknown = JSON.parse(Buffer.from(String(data), 'base64').toString('utf8'));
-    return Array.isArray(patch) ? { patch } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

@@ -1,13 +1,13 @@
 import { typeOf } from '../access/judge.js';
 import type { Asking } from './asking.js';
-import { parseStrictJson } from './json.js';
-import type { Content, Passed } from './judge-request.js';
-import { NOTHING, judgeRequest } from './judge-request.js';
+import type { Content } from './content.js';
+import { readEntryRequest } from './entry-request.js';
+import type { Passed } from './judge-request.js';
+import { judgeRequest } from './judge-request.js';
 import type { Judged, Received } from './judge-response.js';
 import { instead, unjudged } from './judge-response.js';
 import type { Answer } from './outcome.js';
 import { bareOutcome, malformedAnswer, refusal } from './outcome.js';
-import { parseFhirRequest } from './parse.js';
 import { canonicalUrl } from './print.js';
 import { printQuery } from './query.js';
 import { refuse } from './refuse.js';
@@ -98,35 +98,17 @@ async function judgeEntry(
   written: Set<string>,
 ): Promise<Entry> {
   const malformed: Entry = { refused: refusal(400, 'structure') };
-  if (!isRecord(entry) || !isRecord(entry['request'])) return malformed;
-  const { method, url, ifMatch, ifNoneExist, ifNoneMatch, ifModifiedSince } = entry['request'];
-  const { fullUrl, resource } = entry;
-  if (typeof method !== 'string' || typeof url !== 'string' || url.startsWith('/')) return malformed;
-  const request = parseFhirRequest({
-    method,
-    url: `${basePath}/${url}`,
-    basePath,
-    headers: {
-      'if-match': ifMatch as string,
-      'if-none-exist': ifNoneExist as string,
-      'if-none-match': ifNoneMatch as string,
-      'if-modified-since': ifModifiedSince as string,
-    },
-    version: asking.settings.version,
-  });
-  if (isMalformed(request)) return { refused: malformedAnswer(request) };
-  const reads = request.method === 'GET';
-  if (request.kind !== 'interaction' && !(request.kind === 'operation' && reads)) return malformed;
-  if (request.method === 'OPTIONS' || request.method === 'HEAD' || request.format === 'other') return malformed;
+  const read = readEntryRequest(entry, { basePath, version: asking.settings.version });
+  if (!read) return malformed;
+  if (isMalformed(read)) return { refused: malformedAnswer(read) };
+  const { request, content, fullUrl, resource } = read;
   if (!isOwnFullUrl(asking, fullUrl, request)) return malformed;
   // The state by which a second write of the same resource would be judged is no longer there when it is executed.
   const { resourceType = '', id } = request;
-  if (!reads && id !== undefined) {
+  if (request.method !== 'GET' && id !== undefined) {
     if (written.has(`${resourceType}/${id}`)) return malformed;
     written.add(`${resourceType}/${id}`);
   }
-  const content = request.method === 'PATCH' ? patchIn(resource) : contentOf(resource);
-  if (!content) return malformed;
   const verdict = await judgeRequest(asking, request, content);
   return 'refused' in verdict ? verdict : { passed: verdict, execute: print(verdict, fullUrl, resource) };
 }
@@ -162,21 +144,6 @@ function isOwnFullUrl(
   if (typeof fullUrl !== 'string') return false;
   if (/^urn:(?:uuid|oid):[A-Za-z0-9.-]{1,64}$/.test(fullUrl)) return true;
   return method !== 'POST' && id !== undefined && fullUrl === `${settings.baseUrl}/${String(resourceType)}/${id}`;
-}
-
-function contentOf(resource: unknown): Content | undefined {
-  if (resource === undefined) return NOTHING;
-  return isRecord(resource) ? { kind: 'resource', value: resource } : undefined;
-}
-
-/** FHIR R4, 3.1.0.9.1: in a Bundle a JSON Patch comes as a Binary. */
-function patchIn(resource: unknown): Content | undefined {
-  if (typeOf(resource) !== 'Binary') return undefined;
-  const { contentType, data } = resource as Json;
-  if (contentType !== 'application/json-patch+json' || typeof data !== 'string') return undefined;
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(data)) return undefined;
-  const verdict = parseStrictJson(Buffer.from(data, 'base64'));
-  return 'value' in verdict && Array.isArray(verdict.value) ? { kind: 'patch', value: verdict.value } : undefined;
 }
 
 async function judgeResults(type: string, entries: readonly Entry[], received: Received): Promise<Judged> {

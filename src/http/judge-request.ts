@@ -6,6 +6,8 @@ import type { AccessRequest } from '../requests.js';
 import type { Asking } from './asking.js';
 import { opensAll } from './asking.js';
 import { hasConditionalReference } from './conditional-reference.js';
+import type { Content } from './content.js';
+import { NOTHING, contentFor } from './content.js';
 import { carryNumbers } from './exact-numbers.js';
 import type { Judged, Received } from './judge-response.js';
 import { judgeList, judgeOperation, judgeRead, judgeWritten } from './judge-response.js';
@@ -15,12 +17,6 @@ import { refusal } from './outcome.js';
 import { asksForOwn, withoutPaging } from './paging.js';
 import { notFound, refuse } from './refuse.js';
 import type { FhirRequest, InteractionRequest, OperationRequest, Pairs } from './request.js';
-
-/** The body of a request, as far as it was understood. */
-export interface Content {
-  readonly kind: 'resource' | 'patch' | 'none';
-  readonly value: unknown;
-}
 
 /** A request that may be executed, as it is to be executed, and what becomes of the answer. */
 export interface Passed {
@@ -188,7 +184,7 @@ async function mayFind(asking: Asking, request: InteractionRequest, condition: P
 
 /** What is wrong with the body of a write, whoever sends it. */
 function flawOf({ interaction, resourceType, id }: InteractionRequest, { kind, value }: Content): Answer | undefined {
-  const wanted = interaction === 'delete' ? 'none' : interaction === 'patch' ? 'patch' : 'resource';
+  const wanted = contentFor(interaction);
   if (kind !== wanted) {
     return kind === 'none' || wanted === 'none' ? refusal(400, 'structure') : refusal(415, 'not-supported');
   }
@@ -229,6 +225,3 @@ function narrowed(parameters: Pairs, allowed: ReadonlySet<string>): Pairs | unde
 function withoutFormat(parameters: Pairs): Pairs {
   return parameters.filter(([name]) => name !== '_format');
 }
-
-/** No body. */
-export const NOTHING: Content = { kind: 'none', value: undefined };

@@ -246,6 +246,7 @@ describe('the server of the explorer', () => {
       ...(resource !== undefined && { resource }),
       request: { method, url, ...more },
     });
+    const contentType = 'application/json-patch+json';
     const data = Buffer.from('[{"op":"add","path":"/x","value":1}]').toString('base64');
     const sent = {
       resourceType: 'Bundle',
@@ -254,11 +255,14 @@ describe('the server of the explorer', () => {
         entry('POST', 'Observation', observation),
         entry('GET', 'Observation?status=final&_format=json'),
         entry('PUT', 'Observation/o2', { ...observation, id: 'o2', subject: { reference: 'Patient/p2' } }),
-        entry('PATCH', 'Observation/o1', { resourceType: 'Binary', data }),
+        entry('PATCH', 'Observation/o1', { resourceType: 'Binary', contentType, data }),
         entry('GET', 'Patient/p1/$everything'),
         entry('DELETE', 'Observation/o1'),
         entry('POST', 'Observation', observation, { ifNoneExist: 'status=final' }),
-        entry('PATCH', 'Observation/o1', { resourceType: 'Binary', data: '<script>' }),
+        entry('PATCH', 'Observation/o1', { resourceType: 'Binary', contentType, data: '<script>' }),
+        // The guard refuses these, too.
+        entry('PATCH', 'Observation/o1', { resourceType: 'Binary', data }),
+        entry('GET', 'Observation/o1', undefined, { ifMatch: 'broken' }),
         entry('GET', '../<img src=x>'),
         entry('POST', 'Observation'),
         { resource: observation },
@@ -280,6 +284,8 @@ describe('the server of the explorer', () => {
       'allow  DELETE Observation/o1',
       'deny stored-unknown POST Observation',
       'deny resource-malformed PATCH Observation/o1',
+      'deny resource-malformed PATCH Observation/o1',
+      'deny resource-malformed GET Observation/o1',
       'deny resource-malformed GET ../<img src=x>',
       'deny resource-malformed POST Observation',
       'deny resource-malformed no request',
