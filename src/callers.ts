@@ -16,6 +16,7 @@ import type { Realm, Realms } from './realm.js';
 import { baseOf } from './realm.js';
 import type { ScopeParser } from './scope/list.js';
 import { scopeList } from './scope/list.js';
+import type { VerifiedToken } from './token/verifier.js';
 
 /** Who asks, and in which realm. */
 export interface KnownCaller {
@@ -29,14 +30,19 @@ interface TokenCaller extends KnownCaller {
   readonly identity: ClaimedIdentity & { readonly malformed: MalformedClaims };
   readonly claims: Readonly<Record<string, unknown>>;
   readonly scopes: readonly string[];
-  /** What identities by this token begin with, by the levels of the usable scopes. */
-  readonly models: Map<string, UserIdentity>;
+  /** What identities by this token begin with, by the levels of the usable scopes; undefined until they are asked for again. */
+  readonly models: Map<string, UserIdentity | undefined>;
 }
 
-/** What the claims of a token came to, for one base URL. */
-interface VerifiedCaller {
+/** What the claims of a token came to, for one realm and one base URL. */
+class Reading {
   readonly base: string | undefined;
   readonly found: TokenCaller;
+
+  constructor(base: string | undefined, found: TokenCaller) {
+    this.base = base;
+    this.found = found;
+  }
 }
 
 /** An identity for the host, or the decision that there is none. */
@@ -49,8 +55,6 @@ export interface Identified {
 export class Callers {
   readonly #realms: Realms;
   readonly #parser: ScopeParser;
-  /** By claims: a token that was proved before gives the same object again, so what was read out of it holds. */
-  readonly #verified = new WeakMap<object, VerifiedCaller>();
 
   constructor(realms: Realms, parser: ScopeParser) {
     this.#realms = realms;
@@ -99,19 +103,19 @@ export class Callers {
     const verifier = realm.verifier();
     // Nearly every request bears a token that was seen before: then there is nothing to wait for.
     const kept = verifier.recall(accessToken);
-    if (kept) return this.#read(realm, request, kept.claims);
-    return verifier.verify(accessToken).then(({ claims }) => this.#read(realm, request, claims));
+    if (kept) return this.#read(realm, request, kept);
+    return verifier.verify(accessToken).then((token) => this.#read(realm, request, token));
   }
 
-  #read(realm: Realm, request: TenantRequest, claims: Readonly<Record<string, unknown>>): TokenCaller {
+  #read(realm: Realm, request: TenantRequest, token: VerifiedToken): TokenCaller {
     const base = request.fhirServiceBaseUrl;
-    const known = this.#verified.get(claims);
-    if (known !== undefined && known.base === base && known.found.realm === realm) return known.found;
+    const { claims, note } = token;
+    if (note instanceof Reading && note.base === base && note.found.realm === realm) return note.found;
     const scopes = scopeList(claimAt(claims, realm.config.scopeKey));
     const identity = identityFromClaims(claims, realm.config, base ?? realm.apiUrl);
     const caller = this.#caller(realm, claims, identity, scopes, baseOf(request));
-    const found = { realm, identity, claims, scopes, caller, models: new Map<string, UserIdentity>() };
-    this.#verified.set(claims, { base, found });
+    const found = { realm, identity, claims, scopes, caller, models: new Map<string, UserIdentity | undefined>() };
+    token.note = new Reading(base, found);
     return found;
   }
 
@@ -163,10 +167,8 @@ export function identifyForAll(found: TokenCaller): Identified {
 
 function identityWith(found: TokenCaller, usable: readonly Grant[]): UserIdentity {
   const { texts, levels } = usableIn(usable);
-  let model = found.models.get(levels);
-  if (model === undefined) found.models.set(levels, (model = modelOf(found, levels)));
   // Copies: what the host does to its identity must not reach the next request by the same token.
-  const made: UserIdentity = { ...model };
+  const made = copyOfModel(found, levels);
   made.scopes = [...found.scopes];
   made.usableScopes = found.scopes.filter((scope) => texts.has(scope));
   if (made.fhirUserObject) made.fhirUserObject = { ...made.fhirUserObject };
@@ -174,19 +176,29 @@ function identityWith(found: TokenCaller, usable: readonly Grant[]): UserIdentit
   return made;
 }
 
-/**
- * What identities are copied from. It has every member that they will have: claims are frozen, and neither copying what is
- * frozen nor adding to a copy is quick.
- */
+/** A token that comes once needs no model. */
+function copyOfModel(found: TokenCaller, levels: string): UserIdentity {
+  const { models } = found;
+  let model = models.get(levels);
+  if (model === undefined) {
+    model = modelOf(found, levels);
+    if (!models.has(levels)) {
+      models.set(levels, undefined);
+      return model;
+    }
+    models.set(levels, model);
+  }
+  return { ...model };
+}
+
+/** What identities are copied from: it has every member that they will have, so that their copies are quick. */
 function modelOf({ claims, identity }: TokenCaller, levels: string): UserIdentity {
   const { user, patient } = identity;
-  return {
-    ...withoutDerivedFields(claims),
-    scopes: [],
-    usableScopes: [],
-    ...(user && levels.includes('user') && { fhirUserObject: user }),
-    ...(patient && levels.includes('patient') && { patientLaunchContext: patient }),
-  };
+  // Members are added to the one copy: a copy of a copy takes ten times as long.
+  const model: UserIdentity = Object.assign(withoutDerivedFields(claims), { scopes: [], usableScopes: [] });
+  if (user && levels.includes('user')) model.fhirUserObject = user;
+  if (patient && levels.includes('patient')) model.patientLaunchContext = patient;
+  return model;
 }
 
 interface Usable {

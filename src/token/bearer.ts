@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { TokenError } from './error.js';
+import type { HeaderReader } from './header.js';
 import { isBase64url, parseEncodedObject, type JsonObject } from './json-object.js';
 
 /** Takes what a host passes on as access token: a string within the limit. */
@@ -38,12 +39,12 @@ export interface CompactJwt {
  *
  * What has a JSON header in front is a JWT, and must be a whole one: broken, it is not taken for an opaque token instead.
  */
-export function splitJwt(token: string): CompactJwt | undefined {
+export function splitJwt(token: string, headers?: HeaderReader): CompactJwt | undefined {
   const [encodedHeader, encodedPayload, signature, ...more] = token.split('.', 4);
   if (encodedHeader === undefined || encodedPayload === undefined || signature === undefined || more.length > 0) {
     return undefined;
   }
-  const header = parseEncodedObject(encodedHeader);
+  const header = headers ? headers.read(encodedHeader) : parseEncodedObject(encodedHeader);
   if (header === undefined) {
     return undefined;
   }

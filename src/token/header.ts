@@ -1,5 +1,5 @@
 import { TokenError } from './error.js';
-import type { JsonObject } from './json-object.js';
+import { freezeJson, parseEncodedObject, type JsonObject } from './json-object.js';
 
 /** What the header of a JWT must be before anything else about the token is looked at. */
 export interface HeaderPolicy {
@@ -7,6 +7,26 @@ export interface HeaderPolicy {
   readonly algorithms: ReadonlySet<string> | undefined;
   /** `typ` values that are allowed, in the form that {@link normalizeType} gives; `null`: no `typ` at all. */
   readonly types: ReadonlySet<string | null>;
+}
+
+/** Reads encoded headers, and keeps the last one: the tokens of an issuer begin alike, as long as it signs with one key. */
+export class HeaderReader {
+  #encoded: string | undefined;
+  #header: JsonObject | undefined;
+
+  /** A JSON object in base64url; undefined for anything else. */
+  read(encoded: string): JsonObject | undefined {
+    if (encoded === this.#encoded) {
+      return this.#header;
+    }
+    const header = parseEncodedObject(encoded);
+    if (header !== undefined && freezeJson(header)) {
+      // A copy: a part of a string may keep the whole in memory, which could be presented.
+      this.#encoded = Buffer.from(encoded, 'latin1').toString('latin1');
+      this.#header = header;
+    }
+    return header;
+  }
 }
 
 /**

@@ -2,11 +2,12 @@ import { LRUCache } from 'lru-cache';
 import { fingerprint, splitJwt, type CompactJwt } from './bearer.js';
 import { checkClaims, readDate, type ClaimsPolicy, type RequiredClaims } from './claims.js';
 import { TokenError } from './error.js';
-import { checkHeader, type HeaderPolicy } from './header.js';
-import { freezeJson, parseEncodedObject, type JsonObject } from './json-object.js';
+import { HeaderReader, checkHeader, type HeaderPolicy } from './header.js';
+import { freezeJson, parseObject } from './json-object.js';
 import type { VerificationKey } from './jwk.js';
 import type { RemoteKeys } from './jwks.js';
 import { isOtherKind } from './kind.js';
+import { VerifiedToken } from './verified-token.js';
 
 export interface JwtProverOptions {
   readonly keys: RemoteKeys;
@@ -20,16 +21,9 @@ export interface JwtProverOptions {
   readonly cacheChars: number;
 }
 
-/** A JWT that was proved. */
-export interface ProvedJwt {
-  /** Deeply frozen. */
-  readonly claims: JsonObject;
-  readonly proof: 'jwks';
-}
-
 /** A proof that may be used again, as long as {@link JwtProver} finds nothing that speaks against it. */
 interface Proof {
-  readonly jwt: ProvedJwt;
+  readonly jwt: VerifiedToken;
   readonly key: VerificationKey;
   /** Milliseconds: from nbf to exp, both without tolerance. */
   readonly from: number;
@@ -39,6 +33,7 @@ interface Proof {
 /** Proves JWTs by the issuer's keys: signature first, and only then a look at what the token says. */
 export class JwtProver {
   readonly #options: JwtProverOptions;
+  readonly #headers = new HeaderReader();
   readonly #proofs: LRUCache<string, Proof> | undefined;
 
   constructor(options: JwtProverOptions) {
@@ -48,7 +43,7 @@ export class JwtProver {
   }
 
   /** The proof that is kept of a token, if it holds and nobody has to be asked. */
-  recall(token: string): ProvedJwt | undefined {
+  recall(token: string): VerifiedToken | undefined {
     const kept = this.#proofs?.get(fingerprint(token));
     if (kept === undefined) return undefined;
     const { keys, now } = this.#options;
@@ -57,7 +52,7 @@ export class JwtProver {
   }
 
   /** Rejects with a TokenError. */
-  async prove(token: string): Promise<ProvedJwt> {
+  async prove(token: string): Promise<VerifiedToken> {
     const proofs = this.#proofs;
     if (proofs === undefined) {
       return (await this.#proveAnew(token)).jwt;
@@ -89,7 +84,7 @@ export class JwtProver {
   }
 
   async #proveAnew(token: string): Promise<Proof> {
-    const jwt = splitJwt(token);
+    const jwt = splitJwt(token, this.#headers);
     if (jwt === undefined) {
       throw new TokenError('ERR_TOKEN_MALFORMED');
     }
@@ -105,7 +100,7 @@ export class JwtProver {
       alg,
       candidates.filter((candidate) => candidate.fits(alg)),
     );
-    const claims = parseEncodedObject(jwt.encodedPayload);
+    const claims = parseObject(Buffer.from(jwt.encodedPayload, 'base64url'));
     if (claims === undefined || !freezeJson(claims)) {
       throw new TokenError('ERR_TOKEN_MALFORMED');
     }
@@ -116,7 +111,7 @@ export class JwtProver {
     checkClaims(claims, this.#options.required, this.#options.claims, this.#options.now());
     // A token without exp is nothing to remember.
     return {
-      jwt: Object.freeze({ claims, proof: 'jwks' }),
+      jwt: new VerifiedToken(claims, 'jwks'),
       key,
       from: readDate(claims.nbf) ?? -Infinity,
       until: readDate(claims.exp) ?? -Infinity,

@@ -9,23 +9,14 @@ import { RemoteKeys } from './jwks.js';
 import { JwtProver } from './jwt.js';
 import { isOtherKind } from './kind.js';
 import { readOptions, type CheckedOptions, type TokenVerifierOptions } from './options.js';
+import { VerifiedToken } from './verified-token.js';
 
 export { TokenError, type TokenErrorCode } from './error.js';
 export type { TokenEvent, TokenEventListener } from './event.js';
 export type { AnswerStore } from './answer-store.js';
 export type { IntrospectionVerifierOptions, TokenVerifierOptions } from './options.js';
+export type { VerifiedToken } from './verified-token.js';
 export type { IntrospectionSettings, JwksOptions, ProofCacheOptions, TokenSettings } from './settings.js';
-
-/** An access token that was proved, and holds here and now. */
-export interface VerifiedToken {
-  /**
-   * The claims, deeply frozen: the JWT's own, or those of the introspection server, or both joined. The same token may give the
-   * same object again, so it can be the key of a WeakMap.
-   */
-  readonly claims: Readonly<Record<string, unknown>>;
-  /** What proved it: the issuer's keys, or the word of its introspection server (and its keys too, where both are configured). */
-  readonly proof: 'jwks' | 'introspection';
-}
 
 export interface TokenVerifier {
   /** Proves an access token. Rejects with a {@link TokenError} and with nothing else, whatever it is given. */
@@ -127,7 +118,7 @@ class Verifier implements TokenVerifier {
     if (!freezeJson(claims)) {
       throw new TokenError('ERR_TOKEN_MALFORMED');
     }
-    return { claims, proof: 'introspection' };
+    return new VerifiedToken(claims, 'introspection');
   }
 
   /** The claims of the token itself: none if it is opaque; proved if there are keys; else what the server is about to vouch for. */

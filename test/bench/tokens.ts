@@ -143,7 +143,7 @@ export async function tokenRows({ rounds }: Effort): Promise<Result[]> {
     const openssl = (): unknown => verify('sha256', input, issuer.publicKey, signature);
     const again = (verifyOne: Verify) => sequence(() => copyOf(same), verifyOne, 300);
     const distinct = (verifyOne: Verify) => sequence((index) => copyOf(tokens[index % DISTINCT]!), verifyOne, 60);
-    const parallel = (verifyOne: Verify) => inFlight((index) => copyOf(tokens[index % DISTINCT]!), verifyOne, 160, 16);
+    const parallel = (verifyOne: Verify) => inFlight((index) => copyOf(tokens[index % DISTINCT]!), verifyOne, 800, 16);
     const ours = (): Verify => verifying(handlerAt(issuer));
 
     const kept = ours();

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { TokenError, type TokenErrorCode } from '../../src/token/error.js';
-import { checkHeader, normalizeType } from '../../src/token/header.js';
+import { HeaderReader, checkHeader, normalizeType } from '../../src/token/header.js';
+import { encode } from './issuer.js';
 
 function codeOf(work: () => unknown): TokenErrorCode | undefined {
   try {
@@ -51,5 +52,34 @@ describe('token/header', () => {
       ['text/jwt', 'text/jwt'],
     ];
     for (const [typ, normal] of same) expect(normalizeType(typ), typ).to.equal(normal);
+  });
+
+  it('reads each header as what it is, whichever was read before', () => {
+    const headers = new HeaderReader();
+    const good = encode({ alg: 'RS256', kid: 'a' });
+    const others: readonly [encoded: string, header: unknown][] = [
+      [encode({ alg: 'none' }), { alg: 'none' }],
+      [encode({ alg: 'RS256', kid: 'b' }), { alg: 'RS256', kid: 'b' }],
+      [good.slice(0, -1), undefined],
+      [`${good}=`, undefined],
+      [encode([good]), undefined],
+      ['', undefined],
+    ];
+    for (const [encoded, header] of others) {
+      const first = headers.read(good);
+      expect(first).to.deep.equal({ alg: 'RS256', kid: 'a' });
+      expect(headers.read(good), 'kept').to.equal(first);
+      expect(headers.read(encoded), encoded).to.deep.equal(header);
+      expect(headers.read(encoded), encoded).to.deep.equal(header);
+    }
+    expect(headers.read(good)).to.be.frozen;
+  });
+
+  it('keeps no header with a member that could become a prototype', () => {
+    const headers = new HeaderReader();
+    const hostile = Buffer.from('{"alg":"RS256","__proto__":{"kid":"a"}}').toString('base64url');
+    const [first, second] = [headers.read(hostile), headers.read(hostile)];
+    expect(first).to.have.property('alg', 'RS256').and.not.equal(second);
+    expect(first?.['kid']).to.equal(undefined);
   });
 });
