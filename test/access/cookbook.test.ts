@@ -1,25 +1,12 @@
 import { expect } from 'chai';
-import { FULL_RULE, SMARTHandler, parseScope } from '../../src/index.js';
+import { parseScope } from '../../src/index.js';
 import type { Interaction } from '../../src/index.js';
 import { codeIn, sectionOf, tablesOf } from '../architecture/markdown.js';
+import { handlerWith, here } from './world.js';
 
-const BASE = 'https://fhir.example.org';
 const DOCUMENT = 'docs/cookbook.md';
-const PATIENT = { hostname: BASE, resourceType: 'Patient', id: 'p1' };
 
-const handler = new SMARTHandler(
-  {
-    version: 1,
-    scopeKey: 'scope',
-    scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-    expectedAudValue: BASE,
-    expectedIssValue: 'https://idp.example.org',
-    fhirUserClaimPath: 'fhirUser',
-    launchContextPathPrefix: 'launch_response_',
-  },
-  BASE,
-  '4.0.1',
-);
+const handler = handlerWith();
 
 const terminology = 'http://terminology.hl7.org/CodeSystem';
 const inCategory = (resourceType: string, system: string, code: string): object => ({
@@ -50,7 +37,7 @@ async function isOpen(scope: string, asked: string): Promise<boolean> {
   if (!resource && what.includes(' ')) throw new Error(`${what}: no such resource`);
   return handler.isAuthorized({
     operation: operation as Interaction,
-    userIdentity: { scopes: [scope], usableScopes: [scope], patientLaunchContext: PATIENT },
+    userIdentity: { scopes: [scope], usableScopes: [scope], patientLaunchContext: here('Patient/p1') },
     ...(what !== '' && { resourceType: resource?.resourceType ?? what }),
     ...(resource && { resource }),
     ...(resource && isWrite && operation !== 'create' && { id: 'r1', storedResource: resource }),

@@ -3,7 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect } from 'chai';
 import ts from 'typescript';
-import { FULL_RULE, SMARTHandler } from '../../src/index.js';
+import { SMARTHandler } from '../../src/index.js';
+import { BASE, CONFIG } from '../access/world.js';
 import { blocksOf, codeIn, sectionOf, tablesOf } from './markdown.js';
 import { repositoryFiles, root, textOf } from './sources.js';
 
@@ -138,16 +139,6 @@ describe('the worked example of docs/access-model.md', () => {
   const section = sectionOf('docs/access-model.md', '## A worked example');
   const resource = JSON.parse(blocksOf(section, 'json')[0] ?? '') as object;
   const rows = tablesOf(section)[0] ?? [];
-  const base = 'https://fhir.example.org';
-  const config = {
-    version: 1,
-    scopeKey: 'scope',
-    scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-    expectedAudValue: base,
-    expectedIssValue: 'https://idp.example.org',
-    fhirUserClaimPath: 'fhirUser',
-    launchContextPathPrefix: 'launch_response_',
-  };
 
   it('has rows for all that the text names', () => {
     expect(rows.length).to.be.greaterThan(10);
@@ -164,13 +155,13 @@ describe('the worked example of docs/access-model.md', () => {
     const who = [fhirUser, patient && `${patient} in context`].filter(Boolean).join(' and ') || 'nobody';
 
     it(`${who} with ${scopes.join(' ')}: ${row['read'] ?? ''}, ${code ?? ''}`, async () => {
-      const handler = new SMARTHandler(config, base, '4.0.1', adminTypes);
+      const handler = new SMARTHandler(CONFIG, BASE, '4.0.1', adminTypes);
       const userIdentity = {
         sub: 'somebody',
         scopes,
         usableScopes: scopes,
-        ...(fhirUser && { fhirUserObject: resourceAt(fhirUser, base) }),
-        ...(patient && { patientLaunchContext: resourceAt(patient, base) }),
+        ...(fhirUser && { fhirUserObject: resourceAt(fhirUser, BASE) }),
+        ...(patient && { patientLaunchContext: resourceAt(patient, BASE) }),
       };
       const decision = await handler.decide({ operation: 'read', resourceType: 'Patient', userIdentity, resource });
       expect(decision.decision).to.equal(row['read'] === 'yes' ? 'allow' : 'deny');

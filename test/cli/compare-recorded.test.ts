@@ -9,6 +9,7 @@ import { BASE, Clinic, Issuer } from '../http/clinic.js';
 import { Exporter } from '../http/exporter.js';
 import { HOSTS } from '../http/hosts.js';
 import { send } from '../http/send.js';
+import { settingsOf } from '../replay/recording.js';
 import { commandLine, useDirectory } from './command-line.js';
 
 describe('smart-fhir-authz compare, with what recordRequests has written', () => {
@@ -22,21 +23,7 @@ describe('smart-fhir-authz compare, with what recordRequests has written', () =>
   after(() => issuer.close());
 
   it('tells of a batch, an export and a token what another configuration makes of them', async () => {
-    const config = {
-      smart: {
-        version: 1,
-        scopeKey: 'scope',
-        scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-        expectedAudValue: BASE,
-        expectedIssValue: 'https://idp.example.org',
-        fhirUserClaimPath: 'fhirUser',
-        launchContextPathPrefix: 'launch_response_',
-        jwksEndpoint: issuer.jwksEndpoint,
-      },
-      baseUrl: BASE,
-      fhirVersion: '4.0.1',
-      access: { patientExport: true },
-    };
+    const config = settingsOf(issuer);
     const audiences = [BASE, 'https://new.example.org'];
     const readOnly = { read: FULL_RULE.read, write: ['batch', 'transaction'] };
     const next = {

@@ -8,7 +8,7 @@ import type { FhirRequest as RouterRequest } from '@medplum/fhir-router';
 import { FhirRouter, MemoryRepository } from '@medplum/fhir-router';
 import type { CryptoKey } from 'jose';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
-import type { SMARTHandlerOptions } from '../../src/index.js';
+import type { SMARTConfig, SMARTHandlerOptions } from '../../src/index.js';
 import { FULL_RULE, SMARTHandler } from '../../src/index.js';
 
 export const BASE = 'https://fhir.example.org/fhir';
@@ -134,6 +134,20 @@ export function index(base: string, code: string, type: string, expression: stri
   } as never);
 }
 
+/** What grants everything that SMART defines, to tokens of an issuer whose keys are there. */
+export function configTrusting(jwksEndpoint: string): SMARTConfig {
+  return {
+    version: 1,
+    scopeKey: 'scope',
+    scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
+    expectedAudValue: BASE,
+    expectedIssValue: ISSUER,
+    fhirUserClaimPath: 'fhirUser',
+    launchContextPathPrefix: 'launch_response_',
+    jwksEndpoint,
+  };
+}
+
 /** An issuer that publishes its keys on 127.0.0.1. */
 export class Issuer {
   readonly #privateKey: CryptoKey;
@@ -157,21 +171,17 @@ export class Issuer {
     return `${originOf(this.#server)}/jwks`;
   }
 
+  /** What trusts this issuer. */
+  get config(): SMARTConfig {
+    return configTrusting(this.jwksEndpoint);
+  }
+
   async close(): Promise<void> {
     await closed(this.#server);
   }
 
   handler(options: SMARTHandlerOptions = {}, jwksEndpoint = this.jwksEndpoint): SMARTHandler {
-    const config = {
-      version: 1,
-      scopeKey: 'scope',
-      scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-      expectedAudValue: BASE,
-      expectedIssValue: ISSUER,
-      fhirUserClaimPath: 'fhirUser',
-      launchContextPathPrefix: 'launch_response_',
-      jwksEndpoint,
-    };
+    const config = configTrusting(jwksEndpoint);
     return new SMARTHandler(config, BASE, '4.0.1', ['Practitioner'], ['Practitioner'], false, options);
   }
 

@@ -6,7 +6,7 @@ import { createGuard } from '../../src/http/guard.js';
 import { parseFhirRequest } from '../../src/http/parse.js';
 import { canonicalUrl } from '../../src/http/print.js';
 import { isMalformed } from '../../src/http/request.js';
-import { ConfigError, FULL_RULE, SMARTHandler } from '../../src/index.js';
+import { ConfigError, SMARTHandler } from '../../src/index.js';
 import { BASE, Issuer } from './clinic.js';
 
 const STU3 = '3.0.1';
@@ -100,16 +100,7 @@ describe('FHIR requests of each version', () => {
 
   it('are judged by the definitions of the version', async () => {
     const issuer = await Issuer.open();
-    const config = {
-      version: 1,
-      scopeKey: 'scope',
-      scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-      expectedAudValue: BASE,
-      expectedIssValue: 'https://idp.example.org',
-      fhirUserClaimPath: 'fhirUser',
-      launchContextPathPrefix: 'launch_response_',
-      jwksEndpoint: issuer.jwksEndpoint,
-    };
+    const { config } = issuer;
     const token = await issuer.token('patient/*.rs', { launch_response_patient: 'alice' });
     const subject = { reference: 'Patient/alice' };
     const status = async (version: FhirVersion, resource: { resourceType: string; id: string }): Promise<number> => {

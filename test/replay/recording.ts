@@ -2,30 +2,20 @@
 import type { Settings } from '../../src/config-file/settings.js';
 import { createHandlerFrom } from '../../src/config-file/create.js';
 import type { SMARTHandler } from '../../src/index.js';
-import { FULL_RULE } from '../../src/index.js';
 import type { SMARTHandlerOptions } from '../../src/options.js';
 import type { LineOptions } from '../../src/replay/line.js';
 import { recordRequests } from '../../src/replay/recorder.js';
 import type { RecordedRequest } from '../../src/replay/request.js';
 import { readRequest } from '../../src/replay/request.js';
 import type { Issuer } from '../http/clinic.js';
-import { BASE } from '../http/clinic.js';
+import { BASE, configTrusting } from '../http/clinic.js';
 
 export type ServerSettings = Settings & { readonly baseUrl: string };
 
 /** What grants everything that SMART defines, to tokens of the issuer. */
 export function settingsOf(issuer: Pick<Issuer, 'jwksEndpoint'>): ServerSettings {
   return {
-    smart: {
-      version: 1,
-      scopeKey: 'scope',
-      scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-      expectedAudValue: BASE,
-      expectedIssValue: 'https://idp.example.org',
-      fhirUserClaimPath: 'fhirUser',
-      launchContextPathPrefix: 'launch_response_',
-      jwksEndpoint: issuer.jwksEndpoint,
-    },
+    smart: configTrusting(issuer.jwksEndpoint),
     baseUrl: BASE,
     fhirVersion: '4.0.1',
     access: { patientExport: true },

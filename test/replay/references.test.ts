@@ -1,24 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { SMARTHandler, FULL_RULE } from '../../src/index.js';
+import { SMARTHandler } from '../../src/index.js';
 import { onlyReferences, onlyReferencesOfBundle } from '../../src/replay/references.js';
+import { BASE, CONFIG } from '../access/world.js';
 import { sampleExamples } from '../fhir/official-examples.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
-const BASE = 'https://fhir.example.org';
-
 function handlerWith(contained: 'keep' | 'refuse'): SMARTHandler {
-  const config = {
-    version: 1,
-    scopeKey: 'scope',
-    scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-    expectedAudValue: BASE,
-    expectedIssValue: 'https://idp.example.org',
-    fhirUserClaimPath: 'fhirUser',
-    launchContextPathPrefix: 'launch_response_',
-  };
-  return new SMARTHandler(config, BASE, '4.0.1', [], [], false, {
+  return new SMARTHandler(CONFIG, BASE, '4.0.1', [], [], false, {
     membership: { contained, sharedTypes: ['Organization', 'Practitioner'], write: 'compartment' },
     encounterContext: 'narrow',
     adminRules: [
@@ -32,7 +22,7 @@ function identitiesFor(resource: Json): Json[] {
   const references = [...JSON.stringify(resource).matchAll(/"reference":"([A-Za-z]+)\/([A-Za-z0-9\-.]{1,64})"/g)];
   const of = (resourceType: string, id: string): Json => ({ hostname: BASE, resourceType, id });
   const scopes = ['patient/*.cruds', 'user/*.cruds'];
-  const base = { iss: 'https://idp.example.org', sub: 'x', scopes, usableScopes: scopes };
+  const base = { iss: CONFIG.expectedIssValue, sub: 'x', scopes, usableScopes: scopes };
   const people: Json[] = references.slice(0, 12).flatMap(([, type = '', id = '']): Json[] => {
     if (type === 'Patient') return [{ patientLaunchContext: of(type, id) }];
     return ['Practitioner', 'RelatedPerson', 'PractitionerRole', 'Person'].includes(type)

@@ -2,7 +2,7 @@
 import { createGateway } from '../../src/gateway/gateway.js';
 import { isUnauthorizedError } from '../../src/errors.js';
 import type { SMARTHandlerOptions } from '../../src/index.js';
-import { FULL_RULE, SMARTHandler } from '../../src/index.js';
+import { SMARTHandler } from '../../src/index.js';
 import type { GuardOptions } from '../../src/http/guard.js';
 import type { Issuer } from '../http/clinic.js';
 import { BASE } from '../http/clinic.js';
@@ -70,19 +70,9 @@ const gatewayToAsymmetrik: OpenFace = async (world, issuer, paging = 'own') => {
 const works: OpenFace = async (world, issuer) => {
   const options: SMARTHandlerOptions = { lookup: (type, id) => world.clinic.stored(type, id) };
   const faults: unknown[] = [];
-  const { origin, close } = await openWorks(world.clinic, (url) => {
-    const config = {
-      version: 1,
-      scopeKey: 'scope',
-      scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-      expectedAudValue: BASE,
-      expectedIssValue: 'https://idp.example.org',
-      fhirUserClaimPath: 'fhirUser',
-      launchContextPathPrefix: 'launch_response_',
-      jwksEndpoint: issuer.jwksEndpoint,
-    };
-    return watched(new SMARTHandler(config, url, '4.0.1', ['Practitioner'], ['Practitioner'], false, options), faults);
-  });
+  const { origin, close } = await openWorks(world.clinic, (url) =>
+    watched(new SMARTHandler(issuer.config, url, '4.0.1', ['Practitioner'], ['Practitioner'], false, options), faults),
+  );
   // Guard and router are one server here. A 5xx is the router's own as long as the handler threw nothing but refusals.
   const failures = (): number => (faults.length === 0 ? Infinity : 0);
   return { origin, prefix: '', base: origin, failures, close };
