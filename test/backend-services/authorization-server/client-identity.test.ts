@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { LaunchResult } from '../../../src/backend-services/oidc-provider.js';
 import { createMemoryStore, createStoredClientRegistry } from '../../../src/backend-services/oidc-provider.js';
 import { Browser } from './browser.js';
+import { formThen } from './interaction-page.js';
 import { key } from './keys.js';
 import { LaunchingApp, REDIRECT } from './launching-app.js';
 import type { RunningServer } from './running-server.js';
@@ -27,19 +28,10 @@ describe('who a client is', () => {
       clockToleranceSeconds: 0,
       introspection: { callers: [{ clientId: 'rs', clientSecret: SECRET }] },
       launch: {
-        interaction: async (req, res, interaction) => {
-          req.resume();
-          if (req.method === 'GET') {
-            res.end('<form method="post">');
-            return;
-          }
-          try {
-            await interaction.complete(result);
-          } catch (error) {
-            failures.push(error);
-            throw error;
-          }
-        },
+        interaction: formThen(
+          (interaction) => interaction.complete(result),
+          (error) => failures.push(error),
+        ),
       },
     });
     const publicApp = {

@@ -4,6 +4,7 @@ import { decodeJwt } from 'jose';
 import type { LaunchResult, StateStore } from '../../../src/backend-services/oidc-provider.js';
 import { createMemoryStore } from '../../../src/backend-services/oidc-provider.js';
 import { Browser } from './browser.js';
+import { formThen } from './interaction-page.js';
 import { LaunchingApp, REDIRECT } from './launching-app.js';
 import type { RunningServer } from './running-server.js';
 import { runServer } from './running-server.js';
@@ -42,16 +43,7 @@ describe('an EHR launch is good once', () => {
       ],
       {
         store,
-        launch: {
-          interaction: async (req, res, interaction) => {
-            if (req.method === 'GET') {
-              res.end('<form method="post">');
-              return;
-            }
-            req.resume();
-            await interaction.complete(result);
-          },
-        },
+        launch: { interaction: formThen((interaction) => interaction.complete(result)) },
       },
     );
     app = new LaunchingApp(as);

@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { IncomingMessage } from 'node:http';
 import { expect } from 'chai';
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import type {
@@ -14,7 +13,11 @@ import { createMemoryStore } from '../../../src/backend-services/oidc-provider.j
 import { thrown } from '../thrown.js';
 import { assertion } from './assertion.js';
 import { Browser } from './browser.js';
+import type { Deed } from './interaction-page.js';
+import { formThen } from './interaction-page.js';
 import { key } from './keys.js';
+import type { LaunchParameters, Visit } from './launching-app.js';
+import { LaunchingApp, REDIRECT } from './launching-app.js';
 import type { RunningServer } from './running-server.js';
 import { FHIR_BASE, runServer } from './running-server.js';
 import type { Answer } from './token-request.js';
@@ -28,37 +31,27 @@ import {
 } from './token-request.js';
 
 const ec = key('ec');
-const REDIRECT = 'https://app.example/callback';
 const SCOPE = 'launch/patient openid fhirUser patient/*.rs user/Patient.rs offline_access';
 const SECRET = 'a-secret-of-the-resource-server';
-
-/** What the user does at the interaction page; each test says. */
-type Deed = (interaction: LaunchInteraction) => Promise<void>;
 
 describe('SMART app launch', () => {
   let as: RunningServer;
   let store: StateStore;
+  /** What the user does at the page; each test says. */
   let deed: Deed;
   let seen: LaunchInteraction[];
   let failures: unknown[];
   /** Milliseconds that each call to the store takes. */
   let pause = 0;
 
+  const page = formThen(
+    (interaction) => deed(interaction),
+    (error) => failures.push(error),
+  );
   const launch: LaunchOptions = {
-    interaction: async (req, res, interaction) => {
+    interaction: (req, res, interaction) => {
       seen.push(interaction);
-      if (req.method === 'GET') {
-        res.setHeader('content-type', 'text/html');
-        res.end('<form method="post">');
-        return;
-      }
-      await drain(req);
-      try {
-        await deed(interaction);
-      } catch (error) {
-        failures.push(error);
-        throw error;
-      }
+      return page(req, res, interaction);
     },
   };
   const user: LaunchResult = { accountId: 'u1', fhirUser: 'Practitioner/p1', patient: '123' };
@@ -113,44 +106,16 @@ describe('SMART app launch', () => {
     readonly clientId?: string;
     readonly scope?: string | undefined;
     readonly browser?: Browser;
-    readonly params?: Record<string, string | undefined>;
-  }
-  interface Started {
-    readonly browser: Browser;
-    readonly response: Response;
-    readonly verifier: string;
-    readonly state: string;
+    readonly params?: LaunchParameters;
   }
 
   /** Sends the user to the authorization endpoint. */
-  async function start({
-    clientId = 'app',
-    scope = SCOPE,
-    browser = new Browser(),
-    params = {},
-  }: Start = {}): Promise<Started> {
-    const verifier = randomBytes(48).toString('base64url');
-    const state = randomBytes(16).toString('base64url');
-    const all: Record<string, string | undefined> = {
-      response_type: 'code',
-      client_id: clientId,
-      redirect_uri: REDIRECT,
-      scope,
-      state,
-      aud: FHIR_BASE,
-      code_challenge: createHash('sha256').update(verifier).digest('base64url'),
-      code_challenge_method: 'S256',
-      ...params,
-    };
-    const query = new URLSearchParams(
-      Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined),
-    );
-    const response = await browser.fetch(`${as.server.endpoints.authorization}?${query.toString()}`);
-    return { browser, response, verifier, state };
+  function start({ clientId, scope = SCOPE, params, browser }: Start = {}): Promise<Visit> {
+    return new LaunchingApp(as, clientId).start(scope, params, browser);
   }
 
   /** From the redirect to the interaction page until the app has the user back. */
-  async function finish({ browser, response }: Pick<Started, 'browser' | 'response'>): Promise<URL> {
+  async function finish({ browser, response }: Pick<Visit, 'browser' | 'response'>): Promise<URL> {
     const page = Browser.location(response);
     expect(page.pathname).to.match(/^(?:\/as)?\/interaction\//);
     expect((await browser.fetch(page.href)).status).to.equal(200);
@@ -161,7 +126,7 @@ describe('SMART app launch', () => {
     return Browser.location(back);
   }
 
-  async function codeFor(options: Start = {}): Promise<Started & { readonly back: URL; readonly code: string }> {
+  async function codeFor(options: Start = {}): Promise<Visit & { readonly back: URL; readonly code: string }> {
     const started = await start(options);
     const back = await finish(started);
     expect(back.searchParams.get('error')).to.equal(null);
@@ -185,6 +150,16 @@ describe('SMART app launch', () => {
       },
       headers,
     );
+  }
+  /** What the resource server is told about a token. */
+  async function introspected(token: unknown, hint?: string): Promise<Record<string, unknown>> {
+    const basic = Buffer.from(`rs:${SECRET}`).toString('base64');
+    const { body } = await postForm(
+      as.server.endpoints.introspection,
+      { token: String(token), token_type_hint: hint },
+      { authorization: `Basic ${basic}` },
+    );
+    return body;
   }
   async function launched(options: Start = {}): Promise<Record<string, unknown>> {
     return expectToken(await exchange(await codeFor(options)));
@@ -230,13 +205,7 @@ describe('SMART app launch', () => {
       interaction.complete({ ...user, patient: '456', parameters: { need_patient_banner: true } });
     const body = await launched();
     expect(body).to.include({ patient: '456', need_patient_banner: true });
-    const basic = Buffer.from(`rs:${SECRET}`).toString('base64');
-    const introspected = await postForm(
-      as.server.endpoints.introspection,
-      { token: String(body['access_token']) },
-      { authorization: `Basic ${basic}` },
-    );
-    expect(introspected.body).to.include({
+    expect(await introspected(body['access_token'])).to.include({
       active: true,
       client_id: 'app',
       scope: body['scope'],
@@ -292,13 +261,7 @@ describe('SMART app launch', () => {
       .forEach((bad) => {
         expectError(bad, 400, 'invalid_grant');
       });
-    const basic = Buffer.from(`rs:${SECRET}`).toString('base64');
-    const { body } = await postForm(
-      as.server.endpoints.introspection,
-      { token: String(good[0]?.body['access_token']) },
-      { authorization: `Basic ${basic}` },
-    );
-    expect(body).to.deep.equal({ active: false });
+    expect(await introspected(good[0]?.body['access_token'])).to.deep.equal({ active: false });
   });
 
   it('a code is good for its own client only', async () => {
@@ -542,26 +505,14 @@ describe('SMART app launch', () => {
       token: String(body['refresh_token']),
     });
     expect(revoked.status).to.equal(200);
-    const basic = Buffer.from(`rs:${SECRET}`).toString('base64');
-    const { body: introspected } = await postForm(
-      as.server.endpoints.introspection,
-      { token: String(body['access_token']) },
-      { authorization: `Basic ${basic}` },
-    );
-    expect(introspected).to.deep.equal({ active: false });
+    expect(await introspected(body['access_token'])).to.deep.equal({ active: false });
     const form = { grant_type: 'refresh_token', client_id: 'app', refresh_token: String(body['refresh_token']) };
     expectError(await postForm(as.token, form), 400, 'invalid_grant');
   });
 
   it('a refresh token is nothing at introspection: a resource server must not take it', async () => {
     const body = await launched();
-    const basic = Buffer.from(`rs:${SECRET}`).toString('base64');
-    const { body: introspected } = await postForm(
-      as.server.endpoints.introspection,
-      { token: String(body['refresh_token']), token_type_hint: 'refresh_token' },
-      { authorization: `Basic ${basic}` },
-    );
-    expect(introspected).to.deep.equal({ active: false });
+    expect(await introspected(body['refresh_token'], 'refresh_token')).to.deep.equal({ active: false });
   });
 
   it('a refresh gives no more than the client is registered for today', async () => {
@@ -752,7 +703,3 @@ describe('SMART app launch', () => {
     await backendOnly.close();
   });
 });
-
-async function drain(req: IncomingMessage): Promise<void> {
-  for await (const chunk of req) chunk;
-}

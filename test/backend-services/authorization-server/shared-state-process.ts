@@ -7,6 +7,7 @@ import {
   createStoredClientRegistry,
 } from '../../../src/backend-services/oidc-provider.js';
 import type { SmartAuthorizationServerOptions } from '../../../src/backend-services/oidc-provider.js';
+import { formThen } from './interaction-page.js';
 import { FHIR_BASE, listen } from './running-server.js';
 
 const [url = '', issuer = '', signingKeys = ''] = process.argv.slice(2);
@@ -19,14 +20,9 @@ const server = createSmartAuthorizationServer({
   introspection: { callers: [{ clientId: 'rs', clientSecret: 'a-secret-of-the-resource-server' }] },
   store,
   launch: {
-    interaction: async (request, response, interaction) => {
-      if (request.method === 'POST') {
-        request.resume();
-        await interaction.complete({ accountId: 'u1', fhirUser: 'Practitioner/p1', patient: '123' });
-        return;
-      }
-      response.setHeader('content-type', 'text/html').end('<form method="post">');
-    },
+    interaction: formThen((interaction) =>
+      interaction.complete({ accountId: 'u1', fhirUser: 'Practitioner/p1', patient: '123' }),
+    ),
   },
 });
 const http = createServer(server.callback());

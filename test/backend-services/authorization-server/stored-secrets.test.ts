@@ -9,6 +9,7 @@ import {
 } from '../../../src/backend-services/oidc-provider.js';
 import type { RedisServer } from '../state/redis-server.js';
 import { hasRedis, startRedis } from '../state/redis-server.js';
+import { formThen } from './interaction-page.js';
 import { key } from './keys.js';
 import { LaunchingApp, REDIRECT } from './launching-app.js';
 import type { RunningServer, ServerOverrides } from './running-server.js';
@@ -35,13 +36,7 @@ function run(store: StateStore, overrides: ServerOverrides = {}): Promise<Runnin
     ],
     {
       store,
-      launch: {
-        interaction: async (req, res, interaction) => {
-          req.resume();
-          if (req.method === 'GET') res.end('<form method="post">');
-          else await interaction.complete({ accountId: 'u1', patient: PATIENT });
-        },
-      },
+      launch: { interaction: formThen((interaction) => interaction.complete({ accountId: 'u1', patient: PATIENT })) },
       ...overrides,
     },
   );
