@@ -14,8 +14,7 @@ describe('callers: the same token again', () => {
     handler.verifyAccessToken({ accessToken, operation: 'read', resourceType, id: 'p1' });
 
   before(async () => {
-    issuer = await Issuer.start();
-    issuer.publish(edA.jwk({ kid: 'a' }));
+    issuer = await Issuer.start(edA.jwk({ kid: 'a' }));
     handler = new SMARTHandler({ ...CONFIG, jwksEndpoint: issuer.jwksUrl }, BASE, '4.0.1');
   });
   after(() => issuer.close());

@@ -52,8 +52,7 @@ let issuer: Issuer | undefined;
 /** Starts the issuer before the tests of a suite, and stops it after them. */
 export function withIssuer(): void {
   before(async () => {
-    issuer = await Issuer.start();
-    issuer.publish(edA.jwk({ kid: 'a' }));
+    issuer = await Issuer.start(edA.jwk({ kid: 'a' }));
   });
   after(async () => {
     await issuer?.close();

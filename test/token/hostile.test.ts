@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'chai';
-import { TokenError, createTokenVerifier, type TokenVerifier } from '../../src/token/verifier.js';
+import { TokenError, type TokenVerifier } from '../../src/token/verifier.js';
 import { AUDIENCE, ISSUER, Issuer, edA, encode, goodClaims, signature } from './issuer.js';
 
 const alg = fc.oneof(fc.constant('EdDSA'), fc.constantFrom('none', 'RS256', 'HS256', 'ES256', ''), fc.jsonValue());
@@ -51,8 +51,7 @@ describe('token/verifier: hostile tokens', () => {
   const note = (reason: unknown): number => unhandled.push(reason);
 
   before(async () => {
-    issuer = await Issuer.start();
-    issuer.publish(edA.jwk({ kid: 'a' }));
+    issuer = await Issuer.start(edA.jwk({ kid: 'a' }));
     // fc.string() can be an opaque token.
     issuer.introspection = { body: { active: true } };
     process.on('unhandledRejection', note);
@@ -89,10 +88,7 @@ describe('token/verifier: hostile tokens', () => {
     ['by both', { introspection: true }],
   ] as const) {
     it(`hole-21a: proved ${name}: every token is proved or refused as unauthorized, and nothing else ever happens`, async () => {
-      const verifier = createTokenVerifier({
-        jwksEndpoint: issuer.jwksUrl,
-        issuer: ISSUER,
-        audience: AUDIENCE,
+      const verifier = issuer.verifier({
         ...options,
         introspection:
           'introspection' in options

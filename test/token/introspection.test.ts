@@ -34,8 +34,7 @@ describe('token/introspection: the word of the issuer (RFC 7662)', () => {
   };
 
   beforeEach(async () => {
-    issuer = await Issuer.start();
-    issuer.publish(edA.jwk({ kid: 'a' }));
+    issuer = await Issuer.start(edA.jwk({ kid: 'a' }));
     now = Date.now();
     events = [];
   });

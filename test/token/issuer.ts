@@ -3,7 +3,14 @@ import { constants, generateKeyPairSync, sign as cryptoSign, type JsonWebKey, ty
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { TokenError, type TokenErrorCode, type TokenVerifier, type VerifiedToken } from '../../src/token/verifier.js';
+import {
+  TokenError,
+  createTokenVerifier,
+  type TokenErrorCode,
+  type TokenVerifier,
+  type TokenVerifierOptions,
+  type VerifiedToken,
+} from '../../src/token/verifier.js';
 
 export const ISSUER = 'https://idp.example/oauth2';
 export const AUDIENCE = 'https://fhir.example/r4';
@@ -124,10 +131,13 @@ export class Issuer {
     });
   }
 
-  static async start(): Promise<Issuer> {
+  /** @param keys What it publishes; without any, rsaA. */
+  static async start(...keys: unknown[]): Promise<Issuer> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return new Issuer(server);
+    const issuer = new Issuer(server);
+    if (keys.length > 0) issuer.publish(...keys);
+    return issuer;
   }
 
   get origin(): string {
@@ -138,6 +148,11 @@ export class Issuer {
   }
   get introspectUrl(): string {
     return `${this.origin}/introspect`;
+  }
+
+  /** A verifier that trusts its keys. */
+  verifier(options: Partial<TokenVerifierOptions> = {}): TokenVerifier {
+    return createTokenVerifier({ jwksEndpoint: this.jwksUrl, issuer: ISSUER, audience: AUDIENCE, ...options });
   }
 
   count(path: '/jwks' | '/introspect' | '/elsewhere'): number {

@@ -1,15 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { expect } from 'chai';
+import type { TokenEvent, TokenVerifier, TokenVerifierOptions } from '../../src/token/verifier.js';
 import {
-  createTokenVerifier,
-  type TokenEvent,
-  type TokenVerifier,
-  type TokenVerifierOptions,
-} from '../../src/token/verifier.js';
-import {
-  AUDIENCE,
-  ISSUER,
   Issuer,
   codeOf,
   codesOf,
@@ -34,22 +27,13 @@ describe('token/jwks: the keys of the issuer', () => {
   let now: number;
   let events: TokenEvent[];
   const make = (jwks: TokenVerifierOptions['jwks'] = {}, more: Partial<TokenVerifierOptions> = {}): TokenVerifier =>
-    createTokenVerifier({
-      jwksEndpoint: issuer.jwksUrl,
-      issuer: ISSUER,
-      audience: AUDIENCE,
-      now: () => now,
-      onEvent: (event) => events.push(event),
-      jwks,
-      ...more,
-    });
+    issuer.verifier({ now: () => now, onEvent: (event) => events.push(event), jwks, ...more });
   // Tokens that outlive every clock these tests set.
   const token = (kid: string, key: KeyPair, jti = ''): string =>
     mint({ key, header: { kid }, claims: { jti, exp: seconds(now) + 365 * 86_400 } });
 
   beforeEach(async () => {
-    issuer = await Issuer.start();
-    issuer.publish(edA.jwk({ kid: 'a' }));
+    issuer = await Issuer.start(edA.jwk({ kid: 'a' }));
     now = Date.now();
     events = [];
   });

@@ -1,18 +1,12 @@
 import { expect } from 'chai';
-import { createTokenVerifier, type TokenVerifier, type TokenVerifierOptions } from '../../src/token/verifier.js';
-import { AUDIENCE, ISSUER, Issuer, codeOf, edA, encode, goodClaims, mint, newEd, rsaA, seconds } from './issuer.js';
+import type { TokenVerifier, TokenVerifierOptions } from '../../src/token/verifier.js';
+import { Issuer, codeOf, edA, encode, goodClaims, mint, newEd, rsaA, seconds } from './issuer.js';
 
 describe('token/jwt: proofs that are used again', () => {
   let issuer: Issuer;
   let now: number;
   const make = (options: Partial<TokenVerifierOptions> = {}): TokenVerifier =>
-    createTokenVerifier({
-      jwksEndpoint: issuer.jwksUrl,
-      issuer: ISSUER,
-      audience: AUDIENCE,
-      now: () => now,
-      ...options,
-    });
+    issuer.verifier({ now: () => now, ...options });
   /** Whether the verifier remembered the token: then it hands out the very same claims. */
   const remembers = async (verifier: TokenVerifier, token: string): Promise<boolean> => {
     const [first, second] = [await verifier.verify(token), await verifier.verify(token)];
@@ -21,8 +15,7 @@ describe('token/jwt: proofs that are used again', () => {
   };
 
   beforeEach(async () => {
-    issuer = await Issuer.start();
-    issuer.publish(edA.jwk({ kid: 'a' }));
+    issuer = await Issuer.start(edA.jwk({ kid: 'a' }));
     now = Date.now();
   });
   afterEach(() => issuer.close());

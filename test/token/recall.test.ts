@@ -1,23 +1,16 @@
 // The way past all waiting: it may give nothing that verify would not give.
 import { expect } from 'chai';
-import { createTokenVerifier, type TokenVerifier, type TokenVerifierOptions } from '../../src/token/verifier.js';
-import { AUDIENCE, ISSUER, Issuer, codeOf, edA, mint, newEd, seconds } from './issuer.js';
+import type { TokenVerifier, TokenVerifierOptions } from '../../src/token/verifier.js';
+import { Issuer, codeOf, edA, mint, newEd, seconds } from './issuer.js';
 
 describe('token/verifier: recall', () => {
   let issuer: Issuer;
   let now: number;
   const make = (options: Partial<TokenVerifierOptions> = {}): TokenVerifier =>
-    createTokenVerifier({
-      jwksEndpoint: issuer.jwksUrl,
-      issuer: ISSUER,
-      audience: AUDIENCE,
-      now: () => now,
-      ...options,
-    });
+    issuer.verifier({ now: () => now, ...options });
 
   beforeEach(async () => {
-    issuer = await Issuer.start();
-    issuer.publish(edA.jwk({ kid: 'a' }));
+    issuer = await Issuer.start(edA.jwk({ kid: 'a' }));
     now = Date.now();
   });
   afterEach(() => issuer.close());

@@ -5,9 +5,9 @@ import fc from 'fast-check';
 import { compactVerify, decodeProtectedHeader, errors, importJWK } from 'jose';
 import { KEY_SHAPES } from '../../src/token/algorithm.js';
 import { signatureCheck } from '../../src/token/signature.js';
-import { createTokenVerifier, type TokenVerifier } from '../../src/token/verifier.js';
+import type { TokenVerifier } from '../../src/token/verifier.js';
 import { RUNS } from '../runs.js';
-import { AUDIENCE, ISSUER, Issuer, codeOf, encode, goodClaims, newEc, newEd, newRsa, signature } from './issuer.js';
+import { Issuer, codeOf, encode, goodClaims, newEc, newEd, newRsa, signature } from './issuer.js';
 import type { KeyPair } from './issuer.js';
 
 const ALGORITHMS = [...KEY_SHAPES.keys()];
@@ -197,14 +197,8 @@ describe('token/signature', () => {
   let verifier: TokenVerifier;
 
   before(async () => {
-    issuer = await Issuer.start();
-    issuer.publish(...Object.keys(keys).map(jwkOf));
-    verifier = createTokenVerifier({
-      jwksEndpoint: issuer.jwksUrl,
-      issuer: ISSUER,
-      audience: AUDIENCE,
-      cache: { maxEntries: 0 },
-    });
+    issuer = await Issuer.start(...Object.keys(keys).map(jwkOf));
+    verifier = issuer.verifier({ cache: { maxEntries: 0 } });
   });
   after(() => issuer.close());
 

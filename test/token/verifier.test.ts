@@ -1,12 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { UnauthorizedError, isUnauthorizedError } from 'fhir-works-on-aws-interface';
 import { expect } from 'chai';
-import {
-  TokenError,
-  createTokenVerifier,
-  type TokenVerifier,
-  type TokenVerifierOptions,
-} from '../../src/token/verifier.js';
+import { TokenError, type TokenVerifier, type TokenVerifierOptions } from '../../src/token/verifier.js';
 import {
   AUDIENCE,
   ISSUER,
@@ -29,8 +24,7 @@ import {
 
 describe('token/verifier: JWTs', () => {
   let issuer: Issuer;
-  const make = (options: Partial<TokenVerifierOptions> = {}): TokenVerifier =>
-    createTokenVerifier({ jwksEndpoint: issuer.jwksUrl, issuer: ISSUER, audience: AUDIENCE, ...options });
+  const make = (options: Partial<TokenVerifierOptions> = {}): TokenVerifier => issuer.verifier(options);
 
   beforeEach(async () => {
     issuer = await Issuer.start();

@@ -19,8 +19,7 @@ function sample(key = rsaA): string {
 describe('resource server: the access token that the facade guide publishes', () => {
   let server: Issuer;
   before(async () => {
-    server = await Issuer.start();
-    server.publish(rsaA.jwk({ kid: published.header['kid'] }));
+    server = await Issuer.start(rsaA.jwk({ kid: published.header['kid'] }));
   });
   after(() => server.close());
   beforeEach(() => {
