@@ -12,7 +12,7 @@ const remembered = new WeakMap<object, ReadonlyMap<string, string>>();
 /** Whether there ever was one. A FHIR server in JavaScript writes none, and costs nothing more for those that do. */
 let isNeeded = false;
 
-/** Where a number stands in a JSON text: from, and up to. */
+/** Where a number stands in a JSON text, by bytes: from, and up to. */
 export type NumberPlace = readonly [start: number, end: number];
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -23,21 +23,21 @@ export function isUnusualNumber(token: string): boolean {
 }
 
 /**
- * Parses a JSON text so that {@link printExactly} writes its numbers as they came.
+ * Parses a JSON text in UTF-8 so that {@link printExactly} writes its numbers as they came.
  *
  * @param places Of its unusual numbers, in their order, each where JSON has a value.
  * @throws SyntaxError
  */
-export function parseExactly(text: string, places: readonly NumberPlace[]): unknown {
-  if (places.length === 0) return JSON.parse(text);
+export function parseExactly(json: Buffer, places: readonly NumberPlace[]): unknown {
+  const text = (start: number, end?: number): string => json.toString('utf8', start, end);
   const mark = newMark();
   const pieces: string[] = [];
   let from = 0;
   for (const [start, end] of places) {
-    pieces.push(text.slice(from, start), `"${mark}${text.slice(start, end)}"`);
+    pieces.push(text(from, start), `"${mark}${text(start, end)}"`);
     from = end;
   }
-  const marked: unknown = JSON.parse(pieces.join('') + text.slice(from));
+  const marked: unknown = JSON.parse(pieces.join('') + text(from));
   isNeeded = true;
   return unmarked({ '': marked }, mark)[''];
 }

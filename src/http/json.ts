@@ -1,14 +1,13 @@
 import { isUtf8 } from 'node:buffer';
-import type { NumberPlace } from './exact-numbers.js';
-import { isUnusualNumber, parseExactly, printExactly } from './exact-numbers.js';
+import { parseExactly, printExactly } from './exact-numbers.js';
+import { MAX_JSON_DEPTH, countMembers, scanJson } from './scan-json.js';
+
+export { MAX_JSON_DEPTH } from './scan-json.js';
 
 /** Why a text is no JSON that every parser reads alike. */
 export type JsonFlaw = 'encoding' | 'syntax' | 'repeated-name' | 'escaped-name' | 'too-deep';
 
 export type JsonVerdict = { readonly value: unknown } | { readonly flaw: JsonFlaw };
-
-/** Levels of objects and arrays. The deepest of the official R4 examples has 20. */
-export const MAX_JSON_DEPTH = 64;
 
 /**
  * Parses JSON that every parser reads alike: UTF-8 without a byte order mark, no name twice in an object (RFC 8259, 4:
@@ -20,17 +19,28 @@ export const MAX_JSON_DEPTH = 64;
  * @param numbers `exact` keeps how they are written, for printExactly. Default `plain`.
  */
 export function parseStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact' = 'plain'): JsonVerdict {
-  const text = textOf(bytes);
-  return text === undefined ? { flaw: 'encoding' } : parseStrictText(text, numbers);
+  const read = readStrictJson(bytes, numbers);
+  return 'flaw' in read ? read : { value: read.value };
 }
 
-function parseStrictText(text: string, numbers: 'plain' | 'exact'): JsonVerdict {
+/** A value, and the text that it came in. */
+interface ReadJson {
+  readonly value: unknown;
+  readonly text: string;
+}
+
+function readStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact'): ReadJson | { readonly flaw: JsonFlaw } {
+  if (!isUtf8(bytes) || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)) return { flaw: 'encoding' };
   // Before JSON.parse: a text of a million brackets costs nothing here.
-  const unusual: NumberPlace[] = [];
-  const flaw = flawOf(text, numbers === 'exact' ? unusual : undefined);
-  if (flaw) return { flaw };
+  const scanned = scanJson(bytes);
+  if (typeof scanned === 'string') return { flaw: scanned };
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const text = buffer.toString('utf8');
   try {
-    return { value: parseExactly(text, unusual) };
+    const { members, unusual } = scanned;
+    const value = numbers === 'exact' && unusual.length > 0 ? parseExactly(buffer, unusual) : JSON.parse(text);
+    // Of a name that is written twice, JSON.parse keeps one.
+    return countMembers(value) === members ? { value, text } : { flaw: 'repeated-name' };
   } catch {
     return { flaw: 'syntax' };
   }
@@ -40,24 +50,17 @@ function parseStrictText(text: string, numbers: 'plain' | 'exact'): JsonVerdict 
 export interface AnsweredJson {
   /** What JSON.parse makes of it. */
   readonly value: unknown;
-  /** The text that it came in, if JSON.stringify makes the very same of the value. */
+  /** The text that it came in, or is sent in; absent for a value that has to be printed. */
   readonly text?: string;
 }
 
 /**
- * Parses what a server answered, as strictly as {@link parseStrictJson}, and keeps every digit of its numbers.
- *
- * Most servers print without spaces, and what they print is what JSON.stringify would. That alone proves that no name comes
- * twice and that every number is what it looks like, in a fraction of the time of looking for it; and the text can be handed
- * on as it is if nothing has to be taken out.
+ * Parses what a server answered, as strictly as {@link parseStrictJson}, and keeps every digit of its numbers. The text comes
+ * with it: it has one meaning, and can be handed on as it is if nothing has to be taken out.
  */
-export function parseAnswer(body: Uint8Array | string): AnsweredJson | { readonly flaw: JsonFlaw } {
-  const text = typeof body === 'string' ? body : textOf(body);
-  if (text === undefined) return { flaw: 'encoding' };
-  const value = printedValue(text);
-  if (value !== undefined) return { value, text };
-  // A text may hold what cannot be written in UTF-8, or begin with a byte order mark.
-  return typeof body === 'string' ? parseStrictJson(Buffer.from(body), 'exact') : parseStrictText(text, 'exact');
+export function parseAnswer(body: Uint8Array | string): Required<AnsweredJson> | { readonly flaw: JsonFlaw } {
+  // A text may hold what cannot be written in UTF-8: what counts is what would be sent.
+  return readStrictJson(typeof body === 'string' ? Buffer.from(body) : body, 'exact');
 }
 
 /** Tells it from the bytes or the text of an answer. */
@@ -65,113 +68,9 @@ export function isAnsweredJson(body: Uint8Array | string | AnsweredJson | undefi
   return typeof body === 'object' && !(body instanceof Uint8Array);
 }
 
-/** As it came, where that is what it would be printed as. */
+/** As it came, where it came as a text. */
 export function printAnswer({ value, text }: AnsweredJson): string {
   return text ?? printExactly(value);
-}
-
-/** What shows early that JSON.stringify would print another text: spaces for people to read, a decimal with its last zero. */
-const OTHERWISE_PRINTED = /^\s*[[{]\s|\.\d*0[,}\]]/;
-
-/** The value of a text that JSON.stringify prints; undefined for any other. */
-function printedValue(text: string): unknown {
-  if (OTHERWISE_PRINTED.test(text)) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return isBoundedJson(value) && JSON.stringify(value) === text ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function textOf(bytes: Uint8Array): string | undefined {
-  if (!isUtf8(bytes) || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)) return undefined;
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
-}
-
-/**
- * Walks over strings and brackets, in one pass. What is no JSON at all is found by JSON.parse afterwards.
- *
- * @param unusual Takes the places of numbers that JavaScript would write in another way.
- */
-function flawOf(text: string, unusual: NumberPlace[] | undefined): JsonFlaw | undefined {
-  /** For each level: the names of an object so far, or undefined for an array. */
-  const levels: (Set<string> | undefined)[] = [];
-  let expectsName = false;
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (unusual && (code === MINUS || (code >= ZERO && code <= NINE))) {
-      // JSON.parse would refuse it, and has to: marked, it would be a name like any other.
-      if (expectsName) return 'syntax';
-      const end = endOfNumber(text, at);
-      if (isUnusualNumber(text.slice(at, end))) unusual.push([at, end]);
-      at = end - 1;
-      continue;
-    }
-    // The cheapest way past what is neither string nor bracket nor comma.
-    if (code > COMMA && code < OPEN_BRACKET) continue;
-    switch (code) {
-      case OPEN_BRACE:
-      case OPEN_BRACKET:
-        if (levels.length === MAX_JSON_DEPTH) return 'too-deep';
-        expectsName = code === OPEN_BRACE;
-        levels.push(expectsName ? new Set() : undefined);
-        break;
-      case CLOSE_BRACE:
-      case CLOSE_BRACKET:
-        levels.pop();
-        expectsName = false;
-        break;
-      case COMMA:
-        expectsName = levels.at(-1) !== undefined;
-        break;
-      case QUOTE: {
-        const end = endOfString(text, at);
-        if (end === -1) return 'syntax';
-        const names = expectsName ? levels.at(-1) : undefined;
-        if (names) {
-          const name = text.slice(at + 1, end);
-          if (name.includes('\\')) return 'escaped-name';
-          if (name === '__proto__' || names.has(name)) return 'repeated-name';
-          names.add(name);
-        }
-        expectsName = false;
-        at = end;
-      }
-    }
-  }
-  return undefined;
-}
-
-const MINUS = 0x2d;
-const ZERO = 0x30;
-const NINE = 0x39;
-const BACKSLASH = 0x5c;
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACKET = 0x5d;
-const OPEN_BRACE = 0x7b;
-const CLOSE_BRACE = 0x7d;
-
-const NOT_IN_NUMBERS = /[^\d.eE+-]/g;
-
-/** Where what looks like a number ends. */
-function endOfNumber(text: string, start: number): number {
-  NOT_IN_NUMBERS.lastIndex = start;
-  return NOT_IN_NUMBERS.exec(text)?.index ?? text.length;
-}
-
-/** Where the string that starts at a quotation mark ends; -1 if it does not. */
-function endOfString(text: string, start: number): number {
-  let end = text.indexOf('"', start + 1);
-  while (end !== -1) {
-    let backslashes = 0;
-    while (text.charCodeAt(end - 1 - backslashes) === BACKSLASH) backslashes += 1;
-    if (backslashes % 2 === 0) return end;
-    end = text.indexOf('"', end + 1);
-  }
-  return -1;
 }
 
 /** Whether a value that a framework parsed is within the same bounds. Its repeated names are gone, for everybody. */
