@@ -38,7 +38,7 @@ function readStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact'): ReadJson
   const text = buffer.toString('utf8');
   try {
     const { members, unusual } = scanned;
-    const value = numbers === 'exact' && unusual.length > 0 ? parseExactly(buffer, unusual) : JSON.parse(text);
+    const value: unknown = numbers === 'exact' && unusual.length > 0 ? parseExactly(buffer, unusual) : JSON.parse(text);
     // Of a name that is written twice, JSON.parse keeps one.
     return countMembers(value) === members ? { value, text } : { flaw: 'repeated-name' };
   } catch {

@@ -24,7 +24,7 @@ export function scanJson(bytes: Uint8Array): ScannedJson | 'too-deep' | 'escaped
   let afterString = false;
   let isEscaped = false;
   for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at]!;
+    const byte = bytes[at] ?? END;
     if (byte === QUOTE) {
       afterString = true;
       isEscaped = false;
@@ -54,6 +54,8 @@ export function scanJson(bytes: Uint8Array): ScannedJson | 'too-deep' | 'escaped
   return { members, unusual };
 }
 
+/** No byte of any text. */
+const END = -1;
 const QUOTE = 0x22;
 const PLUS = 0x2b;
 const MINUS = 0x2d;
@@ -73,7 +75,7 @@ const CLOSE_BRACE = 0x7d;
 function endOfNumber(bytes: Uint8Array, start: number): number {
   let end = start + 1;
   for (; end < bytes.length; end += 1) {
-    const byte = bytes[end]!;
+    const byte = bytes[end] ?? END;
     if (byte >= ZERO && byte <= NINE) continue;
     if (byte !== POINT && byte !== SMALL_E && byte !== BIG_E && byte !== MINUS && byte !== PLUS) break;
   }
@@ -84,7 +86,10 @@ function endOfNumber(bytes: Uint8Array, start: number): number {
 function isSmallInteger(bytes: Uint8Array, start: number, end: number): boolean {
   if (end - start > MAX_SMALL_DIGITS || bytes[start] === MINUS || (bytes[start] === ZERO && end > start + 1))
     return false;
-  for (let at = start; at < end; at += 1) if (bytes[at]! < ZERO || bytes[at]! > NINE) return false;
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at] ?? END;
+    if (byte < ZERO || byte > NINE) return false;
+  }
   return true;
 }
 

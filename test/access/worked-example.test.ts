@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { SMARTHandler } from '../../src/index.js';
 import { FHIR_VERSIONS } from '../../src/fhir/version.js';
+import { BASE, CONFIG } from './world.js';
 
 /** The Patient resource of docs/access-model.md, which says who may read it and why. */
 const PATIENT = {
@@ -26,7 +27,6 @@ const PATIENT = {
   active: true,
 };
 
-const BASE = 'https://fhir.example.org';
 const ALL = {
   read: ['read', 'vread', 'search-type', 'search-system', 'history-type', 'history-instance', 'history-system'],
   write: ['create', 'update', 'patch', 'delete'],
@@ -118,20 +118,7 @@ const TABLE: readonly (readonly [name: string, Visitor, admins: string[], code: 
 
 function handlerFor(version: string, admins: readonly string[]): SMARTHandler {
   const rule = { read: [...ALL.read], write: [...ALL.write] };
-  return new SMARTHandler(
-    {
-      version: 1,
-      scopeKey: 'scope',
-      scopeRule: { patient: rule, user: rule, system: rule },
-      expectedAudValue: BASE,
-      expectedIssValue: 'https://idp.example.org',
-      fhirUserClaimPath: 'fhirUser',
-      launchContextPathPrefix: 'launch_response_',
-    },
-    BASE,
-    version,
-    admins,
-  );
+  return new SMARTHandler({ ...CONFIG, scopeRule: { patient: rule, user: rule, system: rule } }, BASE, version, admins);
 }
 
 /** What verifyAccessToken makes of such a token. */

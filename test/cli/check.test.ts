@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type { Advice } from '../../src/config-file/advice/advice.js';
 import type { Asked } from '../../src/config-file/advice/live.js';
+import { smallest } from '../config-file/settings.js';
 import { commandLine, useDirectory } from './command-line.js';
 
 const KEY = { kty: 'EC', crv: 'P-256', kid: 'k1', x: 'x', y: 'y', use: 'sig', alg: 'ES256' };
@@ -52,13 +53,9 @@ describe('smart-fhir-authz check', () => {
   function config(change: object = {}, smart: object = {}): object {
     return {
       smart: {
-        version: 1,
-        scopeKey: 'scope',
-        scopeRule: { patient: { read: ['read', 'search-type'], write: [] } },
+        ...smallest().smart,
         expectedAudValue: origin,
         expectedIssValue: origin,
-        fhirUserClaimPath: 'fhirUser',
-        launchContextPathPrefix: 'launch_response_',
         jwksEndpoint: `${origin}/jwks`,
         ...smart,
       },

@@ -60,14 +60,9 @@ describe('cli/gateway', function () {
 
   function configFile(gateway: Readonly<Record<string, unknown>> | undefined): string {
     const smart = {
-      version: 1,
-      scopeKey: 'scope',
+      ...issuer.config,
       scopeRule: { patient: FULL_RULE },
       expectedAudValue: { pattern: '^https://fhir\\.example\\.org/fhir$' },
-      expectedIssValue: 'https://idp.example.org',
-      fhirUserClaimPath: 'fhirUser',
-      launchContextPathPrefix: 'launch_response_',
-      jwksEndpoint: issuer.jwksEndpoint,
     };
     const file = join(directory, 'gateway.json');
     writeFileSync(file, JSON.stringify({ smart, baseUrl: BASE, fhirVersion: '4.0.1', ...(gateway && { gateway }) }));

@@ -11,6 +11,10 @@ const STEERING = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 describe('cli: what a stranger may write, and what must not be repeated', () => {
   const at = useDirectory();
+  const registering = (jwks: string, ...argv: string[]): string[] => [
+    ...['register', '--registry', at('r.json'), '--scope', 'system/*.rs', '--jwks', jwks],
+    ...argv,
+  ];
 
   beforeEach(async () => {
     await writeFile(at('key.pem'), (await ecKey()).privatePem, { mode: 0o600 });
@@ -109,18 +113,8 @@ describe('cli: what a stranger may write, and what must not be repeated', () => 
           ['assertion', '--key', secret, ...rest],
           ['inspect', '-', '--keys', secret],
           ['inspect', '-', '--config', secret],
-          ['register', '--registry', at('r.json'), '--scope', 'system/*.rs', '--jwks', secret],
-          [
-            'register',
-            '--registry',
-            at('r.json'),
-            '--scope',
-            'system/*.rs',
-            '--jwks',
-            'x',
-            '--allow-published-key',
-            secret,
-          ],
+          registering(secret),
+          registering('x', '--allow-published-key', secret),
         ]) {
           const { exitCode, stdout, stderr } = await commandLine(argv, { stdin: 'a.b.c' });
           expect(exitCode).to.be.oneOf([2, 3]);
@@ -216,17 +210,7 @@ describe('cli: what a stranger may write, and what must not be repeated', () => 
   });
 
   it('a client that is registered again does not inherit the tokens of the one before; one that is replaced keeps them', async () => {
-    const argv = [
-      'register',
-      '--registry',
-      at('r.json'),
-      '--scope',
-      'system/*.rs',
-      '--jwks',
-      at('jwks.json'),
-      '--client-id',
-      'c',
-    ];
+    const argv = registering(at('jwks.json'), '--client-id', 'c');
     const issuedAt = async (): Promise<unknown> =>
       (JSON.parse(await readFile(at('r.json'), 'utf8')) as Record<string, unknown>[])[0]!['client_id_issued_at'];
     const before = Math.floor(Date.now() / 1000);

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import type { GatewayOptions } from '../../src/gateway/index.js';
 import { createGateway } from '../../src/gateway/index.js';
 import { gatewaySettings } from '../../src/gateway/options.js';
-import { ConfigError, FULL_RULE, SMARTHandler } from '../../src/index.js';
+import { ConfigError, SMARTHandler } from '../../src/index.js';
+import { configTrusting } from '../http/clinic.js';
 
 type Wrong = Readonly<Record<string, unknown>>;
 
@@ -12,19 +13,8 @@ const RIGHT: GatewayOptions = {
   upstream: 'http://inner:8080/fhir',
 };
 
-const config = {
-  version: 1,
-  scopeKey: 'scope',
-  scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-  expectedAudValue: RIGHT.baseUrl,
-  expectedIssValue: 'https://idp.example.org',
-  fhirUserClaimPath: 'fhirUser',
-  launchContextPathPrefix: 'launch_response_',
-  jwksEndpoint: 'https://idp.example.org/jwks',
-};
-
 describe('the options of a gateway', () => {
-  const handler = new SMARTHandler(config, RIGHT.baseUrl, '4.0.1');
+  const handler = new SMARTHandler(configTrusting('https://idp.example.org/jwks'), RIGHT.baseUrl, '4.0.1');
 
   const wrong: readonly (readonly [string, Wrong])[] = [
     ['baseUrl', { baseUrl: 'fhir.example.org' }],

@@ -1,40 +1,23 @@
 import { expect } from 'chai';
 import type { SearchFilter } from 'fhir-works-on-aws-interface';
 import { SMARTHandler } from '../../src/index.js';
-import type { AccessRule, Interaction } from '../../src/index.js';
+import type { Interaction } from '../../src/index.js';
+import { CONFIG } from '../access/world.js';
 import { ALL_EXAMPLES, officialExamples } from '../fhir/official-examples.js';
 import type { ExampleResource, OfficialExample } from '../fhir/official-examples.js';
 import type { FoundReference } from './reference-oracle.js';
 import { allReferences } from './reference-oracle.js';
 
 const BASE = 'https://fhir.example.org/r4';
-const FULL: AccessRule = {
-  read: ['read', 'vread', 'search-type', 'search-system', 'history-type', 'history-instance', 'history-system'],
-  write: ['create', 'update', 'patch', 'delete', 'transaction', 'batch'],
-};
 /** The types that a fhirUser may be of. */
 const PERSONS = ['Patient', 'Practitioner', 'PractitionerRole', 'RelatedPerson', 'Person'];
 
 type Identity = Readonly<Record<string, unknown>>;
 
 function handlerWith(admins: readonly string[]): SMARTHandler {
-  return new SMARTHandler(
-    {
-      version: 1,
-      scopeKey: 'scope',
-      scopeRule: { patient: FULL, user: FULL, system: FULL },
-      expectedAudValue: BASE,
-      expectedIssValue: 'https://idp.example.org',
-      fhirUserClaimPath: 'fhirUser',
-      launchContextPathPrefix: 'launch_response_',
-    },
-    BASE,
-    '4.0.1',
-    admins,
-    undefined,
-    undefined,
-    { writesWithoutLookup: 'allow' },
-  );
+  return new SMARTHandler({ ...CONFIG, expectedAudValue: BASE }, BASE, '4.0.1', admins, undefined, undefined, {
+    writesWithoutLookup: 'allow',
+  });
 }
 
 function identity(level: 'user' | 'patient' | 'system', reference = ''): Identity {
