@@ -19,13 +19,11 @@ import type { GatewayOptions, GatewaySettings } from './options.js';
 import { gatewaySettings } from './options.js';
 import { PublicDocuments } from './public-documents.js';
 import type { RequestScope } from './scope.js';
-import { requestScope } from './scope.js';
 import { Sending } from './sending.js';
 import type { Served, Serving } from './serve.js';
 import { serve } from './serve.js';
 import { boundedServer, drain } from './server.js';
 import { SmartConfiguration } from './smart-configuration.js';
-import { storedLookup } from './stored.js';
 import { thenFollowed } from './then-followed.js';
 import { Upstream, discard } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
@@ -90,7 +88,6 @@ class GuardingProxy implements Gateway {
     const guard = createGuard(asked, {
       ...others,
       fhirVersion,
-      lookup: storedLookup(upstream, bases, settings.upstreamTimeoutMs),
       ...(narrowSearch && { narrowSearch: { supports, ...narrowSearch } }),
     });
     const { basePath } = guard.settings;
@@ -100,7 +97,8 @@ class GuardingProxy implements Gateway {
       throw new ConfigError('healthPath', 'must not be below the base path');
     }
     this.#settings = settings;
-    this.#serving = { upstream, bases, basePath, binding, handler, guard, documents };
+    const lookupTimeoutMs = settings.upstreamTimeoutMs;
+    this.#serving = { upstream, bases, basePath, binding, handler, guard, documents, lookupTimeoutMs };
     this.#sending = new Sending(settings.maxConcurrentRequests, settings.sendTimeoutMs);
     this.#health = new Health(upstream, settings.jwksEndpoint);
   }
@@ -137,7 +135,7 @@ class GuardingProxy implements Gateway {
       });
     });
     let answered: Promise<Served> | undefined;
-    const answering = (): Promise<Served> => (answered ??= requestScope.run(scope, () => this.#served(request, scope)));
+    const answering = (): Promise<Served> => (answered ??= this.#served(request, scope));
     // A tracer that fails costs a span, not the answer.
     quietly(() => span?.run(answering));
     const served = await answering();

@@ -19,7 +19,7 @@ export function readAnswer({ status, headers, body }: UpstreamAnswer, bases: Bas
   const isJson = !isEncoded(headers) && isJsonMedia(headers['content-type']);
   const parsed = isJson ? parseAnswer(body) : undefined;
   if (parsed && 'value' in parsed) {
-    const { value, text = body.toString('utf8') } = parsed;
+    const { value, text } = parsed;
     const renamed = bases.mayMention(text) ? rewriteUrls(value, bases.toPublic) : value;
     return renamed === value ? parsed : { value: renamed };
   }

@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { UpstreamError } from './upstream-error.js';
 
 /** What belongs to one request of a client, whatever is asked of upstream for its sake. */
@@ -22,6 +21,3 @@ export interface RequestScope {
   /** Milliseconds that were spent waiting for upstream. */
   upstreamMs: number;
 }
-
-/** The guard looks up stored resources on its own; this tells for which request. */
-export const requestScope = new AsyncLocalStorage<RequestScope>();

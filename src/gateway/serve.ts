@@ -11,6 +11,7 @@ import { goneAnswer, opensGone } from './gone.js';
 import { incomingBody } from './incoming-body.js';
 import type { PublicDocuments } from './public-documents.js';
 import type { RequestScope } from './scope.js';
+import { storedLookup } from './stored.js';
 
 /** What one request came to. */
 export interface Served extends Pick<GatewayEvent, 'operation' | 'resourceType' | 'answeredBy'> {
@@ -21,17 +22,20 @@ export interface Serving extends Forwarding {
   readonly handler: SMARTHandler;
   readonly guard: Guard;
   readonly documents: PublicDocuments;
+  /** Milliseconds for all lookups of one request. */
+  readonly lookupTimeoutMs: number;
 }
 
 /** Serves one FHIR request, from the guard to upstream and back. @throws UpstreamError */
 export async function serve(serving: Serving, scope: RequestScope, incoming: IncomingMessage): Promise<Served> {
-  const { guard, bases, documents } = serving;
+  const { guard, upstream, bases, documents, lookupTimeoutMs } = serving;
   const { method = '', url = '', headers } = incoming;
   const wanted = isBinaryUrl(method, url) && wantsContent(headers.accept) ? headers.accept : undefined;
   // The elements of a Binary are read as FHIR in any case; what it holds comes when they have been judged.
   const judged: HeaderBag = wanted === undefined ? headers : { ...headers, accept: 'application/fhir+json' };
   const body = (): ReturnType<typeof incomingBody> => incomingBody(incoming, guard.settings.maxBodyBytes, bases);
-  const admission = await guard.admit({ method, url, headers: judged, body });
+  const lookup = storedLookup(upstream, bases, scope, lookupTimeoutMs);
+  const admission = await guard.admit({ method, url, headers: judged, body, lookup });
   if (admission.verdict === 'refused') {
     const { failure } = scope;
     const unknown = { operation: undefined, resourceType: undefined };

@@ -3,7 +3,6 @@ import type { ResourceLookup } from '../options.js';
 import type { BaseUrls } from './base-urls.js';
 import { readAnswer } from './read-answer.js';
 import type { RequestScope } from './scope.js';
-import { requestScope } from './scope.js';
 import type { Upstream } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
 import { upstreamHeaders } from './upstream-headers.js';
@@ -12,15 +11,18 @@ import { upstreamHeaders } from './upstream-headers.js';
 const ETAG = /^(?:W\/)?"[\x21\x23-\x7e]{1,256}"$/;
 
 /**
- * Looks up resources as upstream has them, for the guard: updates, patches and deletes are judged by what is stored. The
- * ETag is remembered, so that what was judged is what is changed.
+ * Looks up resources as upstream has them, for the guard and one request: updates, patches and deletes are judged by what
+ * is stored. The ETag is remembered, so that what was judged is what is changed.
  *
- * @param timeoutMs Milliseconds for all lookups of one request: a batch has up to a thousand, eight at a time.
+ * @param timeoutMs Milliseconds for all lookups of the request: a batch has up to a thousand, eight at a time.
  */
-export function storedLookup(upstream: Upstream, bases: BaseUrls, timeoutMs: number): ResourceLookup {
+export function storedLookup(
+  upstream: Upstream,
+  bases: BaseUrls,
+  scope: RequestScope,
+  timeoutMs: number,
+): ResourceLookup {
   return async (resourceType, id) => {
-    const scope = requestScope.getStore();
-    if (!scope) throw new Error('a lookup outside of a request');
     try {
       scope.lookupsUntil ??= performance.now() + timeoutMs;
       const left = Math.floor(scope.lookupsUntil - performance.now());

@@ -85,6 +85,8 @@ export interface GuardRequest {
   /** Reads the body; asked at most once, and only after the token was verified. */
   readonly body: () => Promise<Body>;
   readonly requestContext?: RequestContext;
+  /** Looks up stored resources for this request alone, in place of the guard's option. */
+  readonly lookup?: ResourceLookup;
 }
 
 /** What the server answered. */
@@ -205,7 +207,7 @@ async function judge(
   settings: GuardSettings,
   incoming: GuardRequest,
 ): Promise<Admission | Answer> {
-  const { method, url, headers, requestContext } = incoming;
+  const { method, url, headers, requestContext, lookup } = incoming;
   const { basePath, version, bulkData, explain } = settings;
   const raw: RawRequest = { method, url, headers, basePath, version, ...(bulkData && { jobPaths: bulkData }) };
   const parsed = parseFhirRequest(raw);
@@ -219,7 +221,7 @@ async function judge(
   const { identity } = caller;
   const { baseUrl: fhirServiceBaseUrl } = settings;
   const about = { userIdentity: identity, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
-  const asking: Asking = { handler, settings, identity, about };
+  const asking: Asking = { handler, settings: lookup ? { ...settings, lookup } : settings, identity, about };
   const read = await readContent(settings, raw, parsed, incoming);
   if ('status' in read) return read;
   const { request, content } = read;
