@@ -7,7 +7,8 @@ export interface MemoryStoreOptions {
    * Entries in one namespace (the part of a key before its first colon). Default: 100,000. Bounds: 1 to 10,000,000.
    *
    * A full namespace refuses new entries instead of dropping old ones: dropping a used assertion id would allow its
-   * replay. Each namespace has its own bound, so that a flood of abandoned sign-ins cannot crowd out assertion ids.
+   * replay. Each namespace has its own bound, so that a flood of abandoned sign-ins cannot crowd out assertion ids, nor
+   * one client those of another.
    */
   readonly maxEntriesPerNamespace?: number;
 }
@@ -24,7 +25,8 @@ interface Namespace {
   sweepAt: number;
 }
 
-const FIRST_SWEEP = 1024;
+/** Few: there is a namespace for each client, and most hold little that has not expired. */
+const FIRST_SWEEP = 64;
 
 /**
  * State in the memory of this process: the default. Everything is lost at a restart, and a second process shares

@@ -296,7 +296,7 @@ describe('adversaries of the authorization server', () => {
     expect(watched.refusals()).to.have.length(attempts.length);
     expect(writes).to.deep.equal([]);
     expectToken(await requestToken(watched, { ...good, assert: { claims: { jti } } }));
-    expect(writes.some((name) => name.startsWith('jti:'))).to.equal(true);
+    expect(writes.some((name) => name.startsWith('jti-'))).to.equal(true);
     await watched.close();
   });
 

@@ -186,9 +186,23 @@ describe('client assertions', () => {
       clockToleranceSeconds: 30,
     });
     expectToken(await requestToken(recorded, { ...inline, ...claims({ exp: now() + 200 }) }));
-    const [entry] = kept.filter(([name]) => name.startsWith('jti:'));
+    const [entry] = kept.filter(([name]) => name.startsWith('jti-'));
     expect(entry?.[1]).to.be.within(228, 233);
     await recorded.close();
+  });
+
+  it('A17: a client that fills the list of used assertions is refused alone, and is still not replayed', async () => {
+    const store = createMemoryStore({ maxEntriesPerNamespace: 3 });
+    const clients = ['inline', 'other'].map((client_id) => ({ client_id, jwks: { keys: [ec.jwk] }, scope }));
+    const small = await runServer(clients, { store });
+    const first = { ...inline, ...claims({ jti: 'first' }) };
+    expectToken(await requestToken(small, first));
+    for (let count = 0; count < 2; count += 1) expectToken(await requestToken(small, inline));
+    expect((await requestToken(small, inline)).status).to.equal(503);
+    expectInvalidClient(await requestToken(small, first));
+    expect(small.refusals()).to.include('replay');
+    expectToken(await requestToken(small, { ...inline, clientId: 'other' }));
+    await small.close();
   });
 
   it('A18: alg none, HS256 and HS384 keyed with the public PEM, and everything off the list are refused', async () => {

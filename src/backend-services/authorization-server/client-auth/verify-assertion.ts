@@ -68,7 +68,7 @@ export async function verifyAssertion(
 
   const problem = checkClaims(claims, policy);
   if (problem !== undefined) refuse(problem);
-  if (!(await useUp(claims, policy))) refuse('replay');
+  if (!(await useUp(claims, client, policy))) refuse('replay');
   return { client, key };
 }
 
@@ -157,15 +157,21 @@ function checkClaims(claims: JWTPayload, policy: AssertionPolicy): ClientRefusal
  * RFC 7523 §3 item 7, SMART: unique for the issuer. One atomic call, so that of parallel copies exactly one passes, and
  * kept for as long as the assertion could be presented.
  */
-function useUp(claims: JWTPayload, policy: AssertionPolicy): Promise<boolean> {
-  const { iss, jti, exp = 0 } = claims;
-  // The pair, encoded so that no two pairs look alike; hashed, so that any jti makes a short key.
-  const id = createHash('sha256')
-    .update(JSON.stringify([iss, jti]))
-    .digest('base64url');
+function useUp(
+  { jti, exp = 0 }: JWTPayload,
+  { client_id: clientId }: RegisteredClient,
+  policy: AssertionPolicy,
+): Promise<boolean> {
   const remaining = exp + policy.clockToleranceSeconds - Date.now() / 1000;
+  // A namespace for each client: whoever fills a store in memory, which then refuses, is refused alone.
+  const key = `jti-${hashOf(clientId)}:${hashOf(jti ?? '')}`;
   // A second more than the arithmetic asks for: clocks of this process and of the store differ by less.
-  return policy.store.setIfAbsent(`jti:${id}`, '1', Math.max(remaining, 0) + 1);
+  return policy.store.setIfAbsent(key, '1', Math.max(remaining, 0) + 1);
+}
+
+/** Any text, however long, as a short one that fits a key, and tells nothing of it. */
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
 }
 
 function isNumericDate(value: unknown): value is number {
