@@ -13,6 +13,7 @@ import type { Command, CommandIo } from './command.js';
 import { EXIT } from './exit-code.js';
 import { InputError } from './failure.js';
 import { printable } from './print.js';
+import { recordingOf } from './recording.js';
 
 export const gateway: Command = {
   name: 'gateway',
@@ -27,6 +28,10 @@ Options:
   --config FILE  the configuration file
   --host HOST    listen there, whatever the file says
   --port PORT    listen there, whatever the file says
+  --record FILE  append what is asked to FILE, for \`smart-fhir-authz compare\`. Never a token; but ids
+                 and queries, so that it needs the care of an access log (mode 600)
+  --record-resources none|references|all
+                 what to record of resources (default none; all is a copy of health records)
 
 With the package pino installed, decisions and requests go to standard output, a line of JSON each.
 With the package @opentelemetry/api installed, they also go to the meters and tracers that are
@@ -34,13 +39,21 @@ registered, as by: node --import ./opentelemetry.mjs node_modules/.bin/smart-fhi
 
 Exit codes:
   0  it was told to end, and did
-  3  the file cannot be used (the mistakes are listed), or the address is taken
+  3  the file cannot be used (the mistakes are listed), the recording cannot be written, or the
+     address is taken
 
 Examples:
   smart-fhir-authz gateway --config gateway.json
   FHIR_PASSWORD=… smart-fhir-authz gateway --config gateway.json --port 9000
+  smart-fhir-authz gateway --config gateway.json --record asked.jsonl --record-resources references
 `,
-  options: { config: { type: 'string' }, host: { type: 'string' }, port: { type: 'string' } },
+  options: {
+    config: { type: 'string' },
+    host: { type: 'string' },
+    port: { type: 'string' },
+    record: { type: 'string' },
+    'record-resources': { type: 'string' },
+  },
   operands: { min: 0, max: 0, name: '' },
 
   async run(args, io) {
@@ -51,12 +64,13 @@ Examples:
     }
     const { listen = {}, redis, log, ...options } = section;
     const observers = await observe(log, io);
-    const jobs = redis && (await openRedis(redis));
     const handler = createHandlerFrom(settings, {
       onDecision: (event) => {
         each(observers, 'onDecision', event);
       },
     });
+    const recording = recordingOf(args, handler, { ...settings, baseUrl });
+    const jobs = redis && (await openRedis(redis));
     const running = createGateway(handler, {
       ...options,
       ...bulkDataOf(options, jobs?.store),
@@ -81,6 +95,7 @@ Examples:
     } finally {
       told.forget();
       await running.close();
+      recording?.end();
       jobs?.close();
     }
     return EXIT.ok;

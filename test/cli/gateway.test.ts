@@ -1,12 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { FULL_RULE } from '../../src/index.js';
+import { readRequest } from '../../src/replay/request.js';
 import type { Fake } from '../gateway/open-gateway.js';
 import { fakeUpstream } from '../gateway/open-gateway.js';
 import { BASE, Issuer } from '../http/clinic.js';
@@ -69,10 +70,13 @@ describe('cli/gateway', function () {
     return file;
   }
 
-  async function start(gateway: Readonly<Record<string, unknown>> = {}): Promise<Running> {
+  async function start(
+    gateway: Readonly<Record<string, unknown>> = {},
+    more: readonly string[] = [],
+  ): Promise<Running> {
     const upstreamHeaders = { 'x-api-key': { env: 'API_KEY' } };
     const file = configFile({ upstream: upstream.base, upstreamHeaders, listen: { port: 0 }, ...gateway });
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'gateway', '--config', file], {
+    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'gateway', '--config', file, ...more], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, API_KEY: 'k3y' },
     });
@@ -117,6 +121,46 @@ describe('cli/gateway', function () {
     expect(lines.filter(({ event }) => event === 'request').map(({ status }) => status)).to.deep.equal([200, 403, 200]);
     expect(lines.some(({ event, code }) => event === 'decision' && code === 'self')).to.equal(true);
     expect(running.stdout() + running.stderr()).to.not.match(/alice|bob|eyJ|k3y/);
+  });
+
+  it('records what it is asked, for compare, and no token', async () => {
+    const file = join(directory, 'asked.jsonl');
+    const running = await start({}, ['--record', file, '--record-resources', 'references']);
+    const token = await issuer.token('patient/*.rs', { launch_response_patient: 'Patient/alice' });
+    expect((await send(running, '/Patient/alice', { token })).status).to.equal(200);
+    expect((await send(running, '/Patient/bob', { token })).status).to.equal(403);
+    expect(await running.end('SIGTERM')).to.equal(0);
+    expect(statSync(file).mode & 0o777).to.equal(0o600);
+    const text = readFileSync(file, 'utf8');
+    expect(text).to.not.include('eyJ');
+    const asked = text.trim().split('\n').map(readRequest);
+    expect(asked.map(({ operation, id }) => `${operation} ${id ?? ''}`)).to.include.members(['read alice', 'read bob']);
+    // A file that permits nothing to patients: what the gateway permitted is closed.
+    const [older, newer] = [join(directory, 'older.json'), join(directory, 'newer.json')];
+    for (const [path, patient] of [
+      [older, FULL_RULE],
+      [newer, { read: [], write: [] }],
+    ] as const) {
+      writeFileSync(
+        path,
+        JSON.stringify({ smart: { ...issuer.config, scopeRule: { patient } }, baseUrl: BASE, fhirVersion: '4.0.1' }),
+      );
+    }
+    const compared = await commandLine(['compare', '--requests', file, older, newer]);
+    expect(compared.stdout)
+      .to.match(/read Patient\/alice .* closed\n.* allow self by/)
+      .and.include('closed: allowed before');
+  });
+
+  it('names what it cannot record', async () => {
+    const config = ['gateway', '--config', configFile({ upstream: upstream.base, listen: { port: 0 } })];
+    const nowhere = await commandLine([...config, '--record', join(directory, 'missing', 'asked.jsonl')]);
+    expect([nowhere.exitCode, nowhere.stderr]).to.deep.equal([
+      3,
+      `error: cannot write ${join(directory, 'missing', 'asked.jsonl')}: ENOENT\n`,
+    ]);
+    expect((await commandLine([...config, '--record-resources', 'all'])).exitCode).to.equal(2);
+    expect((await commandLine([...config, '--record', 'x', '--record-resources', 'some'])).exitCode).to.equal(2);
   });
 
   it('answers what it took before it ends', async () => {
