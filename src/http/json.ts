@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { parseExactly, printExactly } from './exact-numbers.js';
+import type { ScanFlaw } from './scan-json.js';
 import { MAX_JSON_DEPTH, countMembers, scanJson } from './scan-json.js';
 
-export { MAX_JSON_DEPTH } from './scan-json.js';
+export { MAX_JSON_DEPTH, MAX_UNUSUAL_NUMBERS } from './scan-json.js';
 
 /** Why a text is no JSON that every parser reads alike. */
-export type JsonFlaw = 'encoding' | 'syntax' | 'repeated-name' | 'escaped-name' | 'too-deep';
+export type JsonFlaw = ScanFlaw | 'encoding' | 'repeated-name';
 
 export type JsonVerdict = { readonly value: unknown } | { readonly flaw: JsonFlaw };
 
@@ -16,7 +17,7 @@ export type JsonVerdict = { readonly value: unknown } | { readonly flaw: JsonFla
  * No element of FHIR needs an escape in its name, and V8 may misread one that has (nodejs/node issue 63785: Node 24 and 26 take
  * `"\u0073ubject"` for another name, after a text with a name that begins with a backslash). What is behind would read it rightly.
  *
- * @param numbers `exact` keeps how they are written, for printExactly. Default `plain`.
+ * @param numbers `exact` keeps how they are written, for printExactly, up to {@link MAX_UNUSUAL_NUMBERS}. Default `plain`.
  */
 export function parseStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact' = 'plain'): JsonVerdict {
   const read = readStrictJson(bytes, numbers);
@@ -32,13 +33,13 @@ interface ReadJson {
 function readStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact'): ReadJson | { readonly flaw: JsonFlaw } {
   if (!isUtf8(bytes) || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)) return { flaw: 'encoding' };
   // Before JSON.parse: a text of a million brackets costs nothing here.
-  const scanned = scanJson(bytes);
+  const scanned = scanJson(bytes, numbers === 'exact');
   if (typeof scanned === 'string') return { flaw: scanned };
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const text = buffer.toString('utf8');
   try {
     const { members, unusual } = scanned;
-    const value: unknown = numbers === 'exact' && unusual.length > 0 ? parseExactly(buffer, unusual) : JSON.parse(text);
+    const value: unknown = unusual.length > 0 ? parseExactly(buffer, unusual) : JSON.parse(text);
     // Of a name that is written twice, JSON.parse keeps one.
     return countMembers(value) === members ? { value, text } : { flaw: 'repeated-name' };
   } catch {

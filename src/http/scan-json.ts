@@ -4,19 +4,30 @@ import { isUnusualNumber } from './exact-numbers.js';
 /** Levels of objects and arrays. The deepest of the official R4 examples has 20. */
 export const MAX_JSON_DEPTH = 64;
 
+/**
+ * Numbers whose digits have to be kept, as `70.0`. Each takes some microseconds to keep and to print, a hundred times what
+ * it takes to parse. A large Bundle has some ten thousand.
+ */
+export const MAX_UNUSUAL_NUMBERS = 100_000;
+
+/** Why a text is not taken, whatever it says. */
+export type ScanFlaw = 'too-deep' | 'escaped-name' | 'too-many-numbers' | 'syntax';
+
 /** What a JSON text holds. */
 export interface ScannedJson {
   /** Members of all its objects, as often as they are written. */
   readonly members: number;
-  /** Its numbers that JavaScript would write in another way. */
+  /** Its numbers that JavaScript would write in another way, if they are looked for. */
   readonly unusual: readonly NumberPlace[];
 }
 
 /**
  * Looks over a JSON text in UTF-8, in one pass over its bytes: all that it looks for is ASCII, which is part of no other
  * character there. Whether it is JSON at all is found by JSON.parse afterwards: what is said of a text that is none means nothing.
+ *
+ * @param isExact Whether unusual numbers are looked for.
  */
-export function scanJson(bytes: Uint8Array): ScannedJson | 'too-deep' | 'escaped-name' | 'syntax' {
+export function scanJson(bytes: Uint8Array, isExact: boolean): ScannedJson | ScanFlaw {
   const unusual: NumberPlace[] = [];
   let members = 0;
   let depth = 0;
@@ -44,10 +55,13 @@ export function scanJson(bytes: Uint8Array): ScannedJson | 'too-deep' | 'escaped
       depth += 1;
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
       depth -= 1;
-    } else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) {
+    } else if (isExact && (byte === MINUS || (byte >= ZERO && byte <= NINE))) {
       afterString = false;
       const end = endOfNumber(bytes, at);
-      if (!isSmallInteger(bytes, at, end) && isUnusualNumber(ascii(bytes, at, end))) unusual.push([at, end]);
+      if (!isPlainNumber(bytes, at, end) && isUnusualNumber(ascii(bytes, at, end))) {
+        if (unusual.length === MAX_UNUSUAL_NUMBERS) return 'too-many-numbers';
+        unusual.push([at, end]);
+      }
       at = end - 1;
     }
   }
@@ -82,19 +96,25 @@ function endOfNumber(bytes: Uint8Array, start: number): number {
   return end;
 }
 
-/** The numbers that come most often, and are written in one way. */
-function isSmallInteger(bytes: Uint8Array, start: number, end: number): boolean {
-  if (end - start > MAX_SMALL_DIGITS || bytes[start] === MINUS || (bytes[start] === ZERO && end > start + 1))
-    return false;
+/**
+ * The numbers that come most often, and that JavaScript writes as they are: up to 15 digits, which a double holds, without a
+ * sign, a zero too many, or an exponent, and not so small that one would be written.
+ */
+function isPlainNumber(bytes: Uint8Array, start: number, end: number): boolean {
+  let point = -1;
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] ?? END;
-    if (byte < ZERO || byte > NINE) return false;
+    if (byte === POINT && point === -1) point = at;
+    else if (byte < ZERO || byte > NINE) return false;
   }
-  return true;
+  const startsWithZero = bytes[start] === ZERO;
+  if (point === -1) return end - start <= MAX_PLAIN_DIGITS && (!startsWithZero || end === start + 1);
+  if (point === start || end - start > MAX_PLAIN_DIGITS + 1 || bytes[end - 1] === ZERO || point === end - 1)
+    return false;
+  return !startsWithZero || (point === start + 1 && bytes[point + 1] !== ZERO);
 }
 
-/** Digits of which every number is below 2^53. */
-const MAX_SMALL_DIGITS = 15;
+const MAX_PLAIN_DIGITS = 15;
 
 function ascii(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
