@@ -90,14 +90,8 @@ interface Source {
 }
 
 async function open(file: string, io: CommandIo): Promise<Source> {
+  const size = file === '-' ? 0 : await sizeOf(file);
   const stream = file === '-' ? io.stdin : (createReadStream(file) as CommandIo['stdin']);
-  const size =
-    file === '-'
-      ? 0
-      : await stat(file).then(
-          ({ size: bytes }) => bytes,
-          () => 0,
-        );
   let [stopped, length] = [false, 0];
   void io.untilStopped?.().then(() => {
     stopped = true;
@@ -119,6 +113,15 @@ async function open(file: string, io: CommandIo): Promise<Source> {
       return stopped;
     },
   };
+}
+
+/** Bytes; 0 for a file that cannot be read, which shows when it is. */
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch {
+    return 0;
+  }
 }
 
 function cannotRead(file: string, cause: unknown): unknown {
