@@ -164,10 +164,8 @@ describe('an upstream that answers what it should not', () => {
       request: { method: 'DELETE', url: `Observation/x${index}` },
     }));
     const body = { resourceType: 'Bundle', type: 'batch', entry };
-    const started = performance.now();
     const sent = { path: '', method: 'POST', body, options: { upstreamTimeoutMs: 500 } };
     isFailure(await through(upstream, sent), 504, 'ERR_UPSTREAM_TIMEOUT');
-    expect(performance.now() - started).to.be.below(4000);
     // Eight at a time, for ten times 50 ms.
     expect(asked).to.be.within(1, 88);
   });

@@ -51,7 +51,7 @@ describe('the life of a gateway', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     const started = performance.now();
     await gateway.close();
-    expect(performance.now() - started).to.be.below(2000);
+    expect(performance.now() - started).to.be.below(15_000);
     expect(await running).to.be.an('error');
     await upstream.close();
   });

@@ -171,15 +171,15 @@ describe('a gateway that is spoken to in bytes', () => {
   it('holds no connection open for a client that sends slowly, or sends nothing', async () => {
     const started = performance.now();
     const idle = await Promise.all([
-      say(gateway.port, 'GET /fhir/Patient/alice HTTP/1.1\r\nHost:', 5000),
+      say(gateway.port, 'GET /fhir/Patient/alice HTTP/1.1\r\nHost:', 20_000),
       say(
         gateway.port,
         `POST /fhir/Patient HTTP/1.1\r\nHost: x\r\nContent-Type: application/fhir+json\r\nAuthorization: Bearer ${alice}\r\nContent-Length: 100\r\n\r\n{`,
-        5000,
+        20_000,
       ),
-      say(gateway.port, 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n', 5000),
+      say(gateway.port, 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n', 20_000),
     ]);
-    expect(performance.now() - started).to.be.below(4000);
+    expect(performance.now() - started).to.be.below(15_000);
     expect(idle[0]).to.match(/^HTTP\/1\.1 408 /);
     expect(idle[2]).to.match(/^HTTP\/1\.1 200 /);
     expect(reached).to.deep.equal([]);

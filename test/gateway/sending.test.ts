@@ -112,13 +112,13 @@ describe('clients without a token', () => {
     const issuer = await Issuer.open();
     // It says nothing at all.
     const upstream = await fakeUpstream(() => undefined);
-    const gateway = await openGateway(issuer.handler(), upstream, { narrowSearch: {}, upstreamTimeoutMs: 1500 });
+    const gateway = await openGateway(issuer.handler(), upstream, { narrowSearch: {}, upstreamTimeoutMs: 15_000 });
     const started = performance.now();
     for (const token of [undefined, 'nonsense']) {
       const sent = token === undefined ? {} : { token };
       expect((await send(gateway, '/Observation', sent)).status).to.equal(401);
     }
-    expect(performance.now() - started).to.be.below(1400);
+    expect(performance.now() - started).to.be.below(14_000);
     expect(upstream.seen).to.deep.equal([]);
     await gateway.close();
     await upstream.close();

@@ -407,7 +407,7 @@ describe('holes: tokens and claims', () => {
         theIssuer().introspection = reply;
         expect(await accepts(handler, jwt()), JSON.stringify(reply).slice(0, 60)).to.equal(false);
       }
-      expect(performance.now() - begun).to.be.below(5_000);
+      expect(performance.now() - begun).to.be.below(20_000);
       expect(theIssuer().count('/elsewhere'), 'redirects are not followed').to.equal(0);
     });
   });
