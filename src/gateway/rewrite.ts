@@ -90,11 +90,30 @@ export function rewriteParameters(parameters: Pairs, mapUrl: MapUrl): Pairs {
  * in a Binary (FHIR R4, 3.1.0.9.1).
  */
 export function rewriteBody(body: unknown, mapUrl: MapUrl): unknown {
-  const outer = rewriteUrls(body, mapUrl);
-  if (!isRecord(outer) || outer['resourceType'] !== 'Bundle') return outer;
-  const { type, entry } = outer;
-  if ((type !== 'batch' && type !== 'transaction') || !Array.isArray(entry)) return outer;
-  return { ...outer, entry: (entry as readonly unknown[]).map((each) => rewriteEntry(each, mapUrl)) };
+  return withEntries(rewriteUrls(body, mapUrl), (entry) => rewriteEntry(entry, mapUrl));
+}
+
+/**
+ * Gives the URLs in the JSON Patches of a batch or transaction other names; elsewhere the body comes back as it is. A patch
+ * that cannot be parsed is left out, so that nobody takes it for one that was looked at.
+ */
+export function rewritePatches(body: unknown, mapUrl: MapUrl, parse: (bytes: Uint8Array) => unknown): unknown {
+  return withEntries(body, (entry) =>
+    isRecord(entry) && isRecord(entry['request']) && isPatch(entry['request']['method'])
+      ? { ...entry, resource: rewritePatchIn(entry['resource'], mapUrl, parse) ?? null }
+      : entry,
+  );
+}
+
+function withEntries(body: unknown, map: (entry: unknown) => unknown): unknown {
+  if (!isRecord(body) || body['resourceType'] !== 'Bundle') return body;
+  const { type, entry } = body;
+  if ((type !== 'batch' && type !== 'transaction') || !Array.isArray(entry)) return body;
+  return { ...body, entry: (entry as readonly unknown[]).map(map) };
+}
+
+function isPatch(method: unknown): boolean {
+  return typeof method === 'string' && method.toUpperCase() === 'PATCH';
 }
 
 function rewriteEntry(entry: unknown, mapUrl: MapUrl): unknown {
@@ -103,7 +122,7 @@ function rewriteEntry(entry: unknown, mapUrl: MapUrl): unknown {
   const { url, ifNoneExist, method } = request;
   return {
     ...entry,
-    ...(method === 'PATCH' && { resource: rewritePatchIn(resource, mapUrl) }),
+    ...(method === 'PATCH' && { resource: rewritePatchIn(resource, mapUrl, parseExactly) }),
     request: {
       ...request,
       ...(typeof url === 'string' && { url: rewriteQueryOf(url, mapUrl) }),
@@ -123,12 +142,18 @@ function rewriteQuery(query: string, mapUrl: MapUrl): string {
   return parameters ? printQuery(rewriteParameters(parameters, mapUrl)) : query;
 }
 
-function rewritePatchIn(binary: unknown, mapUrl: MapUrl): unknown {
+/** The Binary with other names in its patch; undefined for one whose patch cannot be parsed. */
+function rewritePatchIn(binary: unknown, mapUrl: MapUrl, parse: (bytes: Uint8Array) => unknown): unknown {
   if (!isRecord(binary) || typeof binary['data'] !== 'string') return binary;
-  const patch = parseStrictJson(Buffer.from(binary['data'], 'base64'), 'exact');
-  if (!('value' in patch)) return binary;
-  const other = rewriteUrls(patch.value, mapUrl);
-  return other === patch.value ? binary : { ...binary, data: Buffer.from(printExactly(other)).toString('base64') };
+  const patch = parse(Buffer.from(binary['data'], 'base64'));
+  if (patch === undefined) return undefined;
+  const other = rewriteUrls(patch, mapUrl);
+  return other === patch ? binary : { ...binary, data: Buffer.from(printExactly(other)).toString('base64') };
+}
+
+function parseExactly(bytes: Uint8Array): unknown {
+  const verdict = parseStrictJson(bytes, 'exact');
+  return 'value' in verdict ? verdict.value : undefined;
 }
 
 function isRecord(value: unknown): value is Json {

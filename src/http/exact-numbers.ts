@@ -17,9 +17,14 @@ export type NumberPlace = readonly [start: number, end: number];
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-/** Whether a text is a number (RFC 8259, 6) that JavaScript would write in another way. */
+/** Whether a text is a number (RFC 8259, 6). */
+export function isNumber(token: string): boolean {
+  return NUMBER.test(token);
+}
+
+/** Whether JavaScript would write a number in another way. */
 export function isUnusualNumber(token: string): boolean {
-  return NUMBER.test(token) && String(Number(token)) !== token;
+  return String(Number(token)) !== token;
 }
 
 /**
@@ -84,13 +89,35 @@ function newMark(): string {
 function withTexts(value: unknown, mark: string): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const texts = remembered.get(value);
-  let changed: Record<string, unknown> | undefined;
-  for (const [name, member] of Object.entries(value) as [string, unknown][]) {
-    const text = typeof member === 'number' ? texts?.get(name) : undefined;
-    const written = text !== undefined && Object.is(Number(text), member) ? `${mark}${text}` : withTexts(member, mark);
-    if (written === member) continue;
-    changed ??= (Array.isArray(value) ? [...(value as unknown[])] : { ...value }) as Record<string, unknown>;
-    changed[name] = written;
+  // Without lists of names and members: most of what is printed holds no such number.
+  return Array.isArray(value)
+    ? listWithTexts(value, texts, mark)
+    : membersWithTexts(value as Readonly<Record<string, unknown>>, texts, mark);
+}
+
+type Texts = ReadonlyMap<string, string> | undefined;
+
+function listWithTexts(list: readonly unknown[], texts: Texts, mark: string): readonly unknown[] {
+  let copy: unknown[] | undefined;
+  for (let index = 0; index < list.length; index += 1) {
+    const written = markedMember(list[index], texts, index, mark);
+    if (written !== list[index]) (copy ??= [...list])[index] = written;
   }
-  return changed ?? value;
+  return copy ?? list;
+}
+
+function membersWithTexts(holder: Readonly<Record<string, unknown>>, texts: Texts, mark: string): unknown {
+  let copy: Record<string, unknown> | undefined;
+  for (const name in holder) {
+    const written = markedMember(holder[name], texts, name, mark);
+    if (written !== holder[name]) (copy ??= { ...holder })[name] = written;
+  }
+  return copy ?? holder;
+}
+
+function markedMember(member: unknown, texts: Texts, name: string | number, mark: string): unknown {
+  if (typeof member === 'object') return withTexts(member, mark);
+  if (texts === undefined || typeof member !== 'number') return member;
+  const text = texts.get(String(name));
+  return text !== undefined && Object.is(Number(text), member) ? `${mark}${text}` : member;
 }

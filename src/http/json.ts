@@ -3,7 +3,7 @@ import { parseExactly, printExactly } from './exact-numbers.js';
 import type { ScanFlaw } from './scan-json.js';
 import { MAX_JSON_DEPTH, countMembers, scanJson } from './scan-json.js';
 
-export { MAX_JSON_DEPTH, MAX_UNUSUAL_NUMBERS } from './scan-json.js';
+export { MAX_JSON_DEPTH } from './scan-json.js';
 
 /** Why a text is no JSON that every parser reads alike. */
 export type JsonFlaw = ScanFlaw | 'encoding' | 'repeated-name';
@@ -17,10 +17,15 @@ export type JsonVerdict = { readonly value: unknown } | { readonly flaw: JsonFla
  * No element of FHIR needs an escape in its name, and V8 may misread one that has (nodejs/node issue 63785: Node 24 and 26 take
  * `"\u0073ubject"` for another name, after a text with a name that begins with a backslash). What is behind would read it rightly.
  *
- * @param numbers `exact` keeps how they are written, for printExactly, up to {@link MAX_UNUSUAL_NUMBERS}. Default `plain`.
+ * @param numbers `exact` keeps how they are written, for printExactly. Default `plain`.
+ * @param maxUnusual How many numbers there may be of which that has to be kept. Default any number.
  */
-export function parseStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact' = 'plain'): JsonVerdict {
-  const read = readStrictJson(bytes, numbers);
+export function parseStrictJson(
+  bytes: Uint8Array,
+  numbers: 'plain' | 'exact' = 'plain',
+  maxUnusual?: number,
+): JsonVerdict {
+  const read = readStrictJson(bytes, numbers, maxUnusual);
   return 'flaw' in read ? read : { value: read.value };
 }
 
@@ -30,10 +35,14 @@ interface ReadJson {
   readonly text: string;
 }
 
-function readStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact'): ReadJson | { readonly flaw: JsonFlaw } {
+function readStrictJson(
+  bytes: Uint8Array,
+  numbers: 'plain' | 'exact',
+  maxUnusual?: number,
+): ReadJson | { readonly flaw: JsonFlaw } {
   if (!isUtf8(bytes) || (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)) return { flaw: 'encoding' };
   // Before JSON.parse: a text of a million brackets costs nothing here.
-  const scanned = scanJson(bytes, numbers === 'exact');
+  const scanned = scanJson(bytes, numbers === 'exact', maxUnusual);
   if (typeof scanned === 'string') return { flaw: scanned };
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const text = buffer.toString('utf8');

@@ -1,14 +1,8 @@
 import type { NumberPlace } from './exact-numbers.js';
-import { isUnusualNumber } from './exact-numbers.js';
+import { isNumber, isUnusualNumber } from './exact-numbers.js';
 
 /** Levels of objects and arrays. The deepest of the official R4 examples has 20. */
 export const MAX_JSON_DEPTH = 64;
-
-/**
- * Numbers whose digits have to be kept, as `70.0`. Each takes some microseconds to keep and to print, a hundred times what
- * it takes to parse. A large Bundle has some ten thousand.
- */
-export const MAX_UNUSUAL_NUMBERS = 100_000;
 
 /** Why a text is not taken, whatever it says. */
 export type ScanFlaw = 'too-deep' | 'escaped-name' | 'too-many-numbers' | 'syntax';
@@ -26,8 +20,9 @@ export interface ScannedJson {
  * character there. Whether it is JSON at all is found by JSON.parse afterwards: what is said of a text that is none means nothing.
  *
  * @param isExact Whether unusual numbers are looked for.
+ * @param maxUnusual How many of them there may be. Default any number.
  */
-export function scanJson(bytes: Uint8Array, isExact: boolean): ScannedJson | ScanFlaw {
+export function scanJson(bytes: Uint8Array, isExact: boolean, maxUnusual = Infinity): ScannedJson | ScanFlaw {
   const unusual: NumberPlace[] = [];
   let members = 0;
   let depth = 0;
@@ -58,9 +53,10 @@ export function scanJson(bytes: Uint8Array, isExact: boolean): ScannedJson | Sca
     } else if (isExact && (byte === MINUS || (byte >= ZERO && byte <= NINE))) {
       afterString = false;
       const end = endOfNumber(bytes, at);
-      if (!isPlainNumber(bytes, at, end) && isUnusualNumber(ascii(bytes, at, end))) {
-        if (unusual.length === MAX_UNUSUAL_NUMBERS) return 'too-many-numbers';
-        unusual.push([at, end]);
+      if (!isPlainNumber(bytes, at, end)) {
+        const token = ascii(bytes, at, end);
+        if (!isNumber(token)) return 'syntax';
+        if (isUnusualNumber(token) && unusual.push([at, end]) > maxUnusual) return 'too-many-numbers';
       }
       at = end - 1;
     }
@@ -98,21 +94,30 @@ function endOfNumber(bytes: Uint8Array, start: number): number {
 
 /**
  * The numbers that come most often, and that JavaScript writes as they are: up to 15 digits, which a double holds, without a
- * sign, a zero too many, or an exponent, and not so small that one would be written.
+ * zero too many or an exponent, and not so small that one would be written.
  */
-function isPlainNumber(bytes: Uint8Array, start: number, end: number): boolean {
+function isPlainNumber(bytes: Uint8Array, from: number, end: number): boolean {
+  const isNegative = bytes[from] === MINUS;
+  const start = isNegative ? from + 1 : from;
   let point = -1;
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] ?? END;
     if (byte === POINT && point === -1) point = at;
     else if (byte < ZERO || byte > NINE) return false;
   }
+  const length = end - start;
   const startsWithZero = bytes[start] === ZERO;
-  if (point === -1) return end - start <= MAX_PLAIN_DIGITS && (!startsWithZero || end === start + 1);
-  if (point === start || end - start > MAX_PLAIN_DIGITS + 1 || bytes[end - 1] === ZERO || point === end - 1)
-    return false;
-  return !startsWithZero || (point === start + 1 && bytes[point + 1] !== ZERO);
+  // Minus zero is written without its sign.
+  if (point === -1) return length <= MAX_PLAIN_DIGITS && (startsWithZero ? length === 1 && !isNegative : length > 0);
+  if (point === start || length > MAX_PLAIN_DIGITS + 1 || bytes[end - 1] === ZERO || point === end - 1) return false;
+  if (!startsWithZero) return true;
+  if (point !== start + 1) return false;
+  for (let at = point + 1; at <= point + MAX_PLAIN_ZEROS; at += 1) if (at < end && bytes[at] !== ZERO) return true;
+  return false;
 }
+
+/** Digits behind the point of which one must not be zero: what is smaller than 0.000001 is written with an exponent. */
+const MAX_PLAIN_ZEROS = 6;
 
 const MAX_PLAIN_DIGITS = 15;
 

@@ -23,10 +23,18 @@ interface Namespace {
   readonly entries: Map<string, Entry>;
   /** The size at which expired entries are looked for next: doubling it keeps the cost of an insertion constant. */
   sweepAt: number;
+  /** When they were looked for; milliseconds since the epoch. */
+  sweptAt: number;
 }
 
 /** Few: there is a namespace for each client, and most hold little that has not expired. */
 const FIRST_SWEEP = 64;
+
+/** Milliseconds between two sweeps of a namespace that is full. */
+const SWEEP_PAUSE = 1000;
+
+/** Expired entries of another namespace that a write takes away: more than it adds, so that all are taken in the end. */
+const TIDIED = 4;
 
 /**
  * State in the memory of this process: the default. Everything is lost at a restart, and a second process shares
@@ -43,7 +51,7 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): StateStore 
     const name = key.slice(0, Math.max(key.indexOf(':'), 0));
     let namespace = namespaces.get(name);
     if (namespace === undefined) {
-      namespace = { entries: new Map(), sweepAt: Math.min(FIRST_SWEEP, limit) };
+      namespace = { entries: new Map(), sweepAt: Math.min(FIRST_SWEEP, limit), sweptAt: 0 };
       namespaces.set(name, namespace);
     }
     return namespace;
@@ -64,11 +72,30 @@ export function createMemoryStore(options: MemoryStoreOptions = {}): StateStore 
     const { entries } = namespace;
     if (!entries.has(key) && entries.size >= namespace.sweepAt) {
       const now = Date.now();
-      for (const [other, entry] of entries) if (entry.expiresAt <= now) entries.delete(other);
+      if (entries.size < limit || Math.abs(now - namespace.sweptAt) >= SWEEP_PAUSE) {
+        for (const [other, entry] of entries) if (entry.expiresAt <= now) entries.delete(other);
+        namespace.sweptAt = now;
+      }
       if (entries.size >= limit) throw new StateStoreError('ERR_STATE_STORE_FULL', 'the in-memory state store is full');
       namespace.sweepAt = Math.min(Math.max(FIRST_SWEEP, entries.size * 2), limit);
     }
     entries.set(key, { value, expiresAt: lifetime === undefined ? Infinity : Date.now() + lifetime });
+    tidy();
+  }
+
+  /** Namespaces take turns, so that those to which nobody writes any more are emptied, too. The oldest entries come first. */
+  function tidy(): void {
+    const [next] = namespaces;
+    if (next === undefined) return;
+    const [name, namespace] = next;
+    namespaces.delete(name);
+    const now = Date.now();
+    let seen = 0;
+    for (const [key, entry] of namespace.entries) {
+      if (entry.expiresAt > now || (seen += 1) > TIDIED) break;
+      namespace.entries.delete(key);
+    }
+    if (namespace.entries.size > 0) namespaces.set(name, namespace);
   }
 
   // Each call does its work before its first await: within one process that is what makes it atomic.

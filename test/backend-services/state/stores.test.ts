@@ -104,6 +104,22 @@ describe('state store: memory, its bound', () => {
     }
   });
 
+  it('forgets what has expired in a namespace to which nobody writes any more', async () => {
+    const clock = useFakeTimers({ toFake: ['Date'], now: Date.now() });
+    try {
+      const store = createMemoryStore();
+      for (let at = 0; at < 60; at += 1) await store.set(`quiet-${at % 3}:${at}`, '1', 300);
+      clock.setSystemTime(Date.now() + 301_000);
+      for (let at = 0; at < 60; at += 1) await store.set('busy:1', '1', 300);
+      clock.setSystemTime(Date.now() - 301_000);
+      // By the clock of then they would still be there.
+      for (let at = 0; at < 60; at += 1)
+        expect(await store.get(`quiet-${at % 3}:${at}`), String(at)).to.equal(undefined);
+    } finally {
+      clock.restore();
+    }
+  });
+
   it('checks its option', async () => {
     for (const maxEntriesPerNamespace of [0, 1.5, NaN, 10_000_001]) {
       expect(await thrown(() => createMemoryStore({ maxEntriesPerNamespace }))).to.be.instanceOf(TypeError);
