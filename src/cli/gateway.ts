@@ -30,8 +30,8 @@ Options:
   --port PORT    listen there, whatever the file says
   --record FILE  append what is asked to FILE, for \`smart-fhir-authz compare\`. Never a token; but ids
                  and queries, so that it needs the care of an access log (mode 600)
-  --record-resources none|references|all
-                 what to record of resources (default none; all is a copy of health records)
+  --record-resources none|references
+                 what to record of resources (default none)
 
 With the package pino installed, decisions and requests go to standard output, a line of JSON each.
 With the package @opentelemetry/api installed, they also go to the meters and tracers that are
@@ -69,7 +69,7 @@ Examples:
         each(observers, 'onDecision', event);
       },
     });
-    const recording = recordingOf(args, handler, { ...settings, baseUrl });
+    const recording = recordingOf(args, handler, { ...settings, baseUrl }, io);
     const jobs = redis && (await openRedis(redis));
     const running = createGateway(handler, {
       ...options,

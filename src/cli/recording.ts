@@ -2,7 +2,9 @@ import type { Settings } from '../config-file/settings.js';
 import type { SMARTHandler } from '../handler.js';
 import { appendLines, recordRequests } from '../replay/recorder.js';
 import type { Arguments } from './arguments.js';
+import type { CommandIo } from './command.js';
 import { InputError, UsageError } from './failure.js';
+import { printable } from './print.js';
 
 /** A recording that is under way. */
 export interface Recording {
@@ -15,20 +17,30 @@ export function recordingOf(
   args: Arguments,
   handler: SMARTHandler,
   settings: Settings & { readonly baseUrl: string },
+  { stderr }: Pick<CommandIo, 'stderr'>,
 ): Recording | undefined {
-  const kept = args.oneOf('record-resources', ['none', 'references', 'all']);
+  const kept = args.oneOf('record-resources', ['none', 'references']);
   const path = args.text('record');
   if (path === undefined) {
     if (kept !== undefined) throw new UsageError('--record-resources needs --record');
     return undefined;
   }
-  const write = appending(path);
-  const resources = kept === 'references' ? kept : kept === 'all';
-  const stop = recordRequests(handler, { ...settings, resources, write });
+  const lines = appending(path);
+  let isTold = false;
+  const write = (line: string): void => {
+    try {
+      lines(line);
+    } catch (cause) {
+      // The server goes on; once is enough for a disk that is full.
+      if (!isTold) stderr(printable(`warning: the recording is not whole: ${codeOf(cause)}\n`));
+      isTold = true;
+    }
+  };
+  const stop = recordRequests(handler, { ...settings, resources: kept === 'references' && kept, write });
   return {
     end: () => {
       stop();
-      write.close();
+      lines.close();
     },
   };
 }
@@ -37,7 +49,10 @@ function appending(path: string): ReturnType<typeof appendLines> {
   try {
     return appendLines(path);
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-    throw new InputError(`cannot write ${path}: ${code}`);
+    throw new InputError(`cannot write ${path}: ${codeOf(cause)}`);
   }
+}
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
 }

@@ -45,5 +45,6 @@ function withEtag(response: ExpressResponse, value: object | null): AnsweredJson
   if (typeof makeEtag !== 'function' || response.hasHeader('etag')) return { value };
   const text = JSON.stringify(value);
   response.setHeader('ETag', (makeEtag as MakeEtag)(text, 'utf8'));
-  return { value, text };
+  // The host may go on changing its value; what is judged has to be what is sent.
+  return { value: JSON.parse(text) as unknown, text };
 }

@@ -118,7 +118,7 @@ function safeQuery(query: NonNullable<AccessRequest['query']>): [string, string]
  */
 function withoutTokens(text: string): string {
   return text.replace(/[\w.-]+/g, (run) => {
-    const at = run.search(/\beyJ[\w-]{8}/);
+    const at = run.search(/eyJ[\w-]{8}/);
     return at === -1 || !run.includes('.', at) ? run : `${run.slice(0, at)}(token)`;
   });
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, openSync } from 'node:fs';
+import { appendFileSync, closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs';
 import pick from 'lodash/pick.js';
 import type { SMARTHandler } from '../handler.js';
 import type { FoundResources } from './lookups.js';
@@ -132,12 +132,25 @@ function noting<T>(
   return answer;
 }
 
-/** Appends lines to a file that only its owner may read. */
+/**
+ * Appends lines to a file that only its owner may read: one that is there already has others shut out.
+ *
+ * @throws Error of Node's for what cannot be written, and for what is no file: a symbolic link, a pipe, a device.
+ */
 export function appendLines(path: string): RecorderOptions['write'] & {
   /** Closes the file. */
   readonly close: () => void;
 } {
-  const file = openSync(path, 'a', 0o600);
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
+  // A pipe that nobody reads would keep the process waiting.
+  const file = openSync(path, O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_WRONLY, OWNER_ONLY);
+  try {
+    if (!fstatSync(file).isFile()) throw Object.assign(new Error('not a file'), { code: 'ENOTSUP' });
+    fchmodSync(file, OWNER_ONLY);
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
   return Object.assign(
     (line: string) => {
       appendFileSync(file, `${line}\n`);
@@ -149,3 +162,5 @@ export function appendLines(path: string): RecorderOptions['write'] & {
     },
   );
 }
+
+const OWNER_ONLY = 0o600;

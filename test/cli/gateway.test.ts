@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -125,6 +125,7 @@ describe('cli/gateway', function () {
 
   it('records what it is asked, for compare, and no token', async () => {
     const file = join(directory, 'asked.jsonl');
+    writeFileSync(file, '', { mode: 0o644 });
     const running = await start({}, ['--record', file, '--record-resources', 'references']);
     const token = await issuer.token('patient/*.rs', { launch_response_patient: 'Patient/alice' });
     expect((await send(running, '/Patient/alice', { token })).status).to.equal(200);
@@ -159,8 +160,14 @@ describe('cli/gateway', function () {
       3,
       `error: cannot write ${join(directory, 'missing', 'asked.jsonl')}: ENOENT\n`,
     ]);
-    expect((await commandLine([...config, '--record-resources', 'all'])).exitCode).to.equal(2);
+    expect((await commandLine([...config, '--record-resources', 'references'])).exitCode).to.equal(2);
     expect((await commandLine([...config, '--record', 'x', '--record-resources', 'some'])).exitCode).to.equal(2);
+    const link = join(directory, 'link.jsonl');
+    symlinkSync('/dev/null', link);
+    for (const path of [link, '/dev/null', directory]) {
+      const { exitCode, stderr } = await commandLine([...config, '--record', path]);
+      expect([exitCode, stderr.startsWith(`error: cannot write ${path}: E`)], path).to.deep.equal([3, true]);
+    }
   });
 
   it('answers what it took before it ends', async () => {

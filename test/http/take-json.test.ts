@@ -103,6 +103,17 @@ for (const [name, version] of Object.entries(VERSIONS)) {
       );
     });
 
+    it('what a host makes of its value afterwards changes nothing, or is judged', async () => {
+      for (const path of ['/Patient/alice', '/Patient/bob']) {
+        const { status, text } = await answered(path, (response) => {
+          const value = patient('bob', { name: [{ family: 'secret' }] });
+          response.json(value);
+          Object.assign(value, patient('alice'), { name: [] });
+        });
+        expect([status, text.includes('secret')], path).to.deep.equal([403, false]);
+      }
+    });
+
     it("what the host's replacer makes of it is judged, and sent", async () => {
       const swap = (app: express.Express): unknown =>
         app.set('json replacer', (key: string, value: unknown) => (key === 'id' ? 'bob' : value));

@@ -142,7 +142,7 @@ describe('recordRequests', () => {
     await handler.decide({
       operation: 'create',
       userIdentity,
-      resource: { ...mine, note: [{ text: JWT.slice(0, 50) }] },
+      resource: { ...mine, note: [{ text: JWT.slice(0, 50) }, { text: `x_${JWT}` }, { text: `xy${JWT}` }] },
     });
     expect(lines).to.have.lengthOf(2);
     expect(lines.join()).not.to.match(/eyJ|opaque-secret/);
