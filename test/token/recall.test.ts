@@ -22,6 +22,7 @@ describe('token/verifier: recall', () => {
     const { claims, proof } = await verifier.verify(token);
     expect(verifier.recall(token)).to.deep.equal({ claims, proof });
     expect(verifier.recall(token)?.claims).to.equal(claims);
+    expect(verifier.recall(token)).to.be.frozen;
   });
 
   it('hole-42: ends with exp, without tolerance, and does not begin before nbf', async () => {
