@@ -125,6 +125,19 @@ describe('JSON that every parser reads alike', () => {
     expect(parseStrictJson(Uint8Array.of(0x22, 0xff, 0x22))).to.deep.equal({ flaw: 'encoding' });
   });
 
+  it('is as deep as its deepest place, not as often as it opens', () => {
+    const nested = (open: string, close: string, levels: number): string =>
+      `${open.repeat(levels)}0${close.repeat(levels)}`;
+    for (const [open, close] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      expect(parse(nested(open, close, MAX_JSON_DEPTH))).to.have.property('value');
+      expect(parse(nested(open, close, MAX_JSON_DEPTH + 1))).to.deep.equal({ flaw: 'too-deep' });
+      expect(parse(`[${`${open}0${close},`.repeat(10 * MAX_JSON_DEPTH)}0]`), open).to.have.property('value');
+    }
+  });
+
   it('the same name in two objects, or as a value, is none twice', () => {
     const text = '{"a":{"a":"a"},"b":["a","a",{"a":"b,\\"a\\":"}]}';
     expect(parse(text)).to.deep.equal({ value: JSON.parse(text) as unknown });
