@@ -11,6 +11,7 @@ import { JsonReport, TextReport } from './compare-report.js';
 import type { ExitCode } from './exit-code.js';
 import { EXIT } from './exit-code.js';
 import { InputError } from './failure.js';
+import { cannot } from './files.js';
 import { Progress } from './progress.js';
 import { readLines } from './read-lines.js';
 import { SERVER_HELP, SERVER_OPTIONS, readSettings } from './read-settings.js';
@@ -126,7 +127,7 @@ async function sizeOf(file: string): Promise<number> {
 
 function cannotRead(file: string, cause: unknown): unknown {
   if (cause instanceof InputError || !(cause instanceof Error) || !('code' in cause)) return cause;
-  return new InputError(`cannot read ${file}: ${String(cause.code)}`);
+  return cannot('read', file, cause);
 }
 
 /** Counts what becomes of the requests, and tells of what changes. */

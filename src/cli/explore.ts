@@ -3,7 +3,7 @@ import { DEMO_SETTINGS } from '../explorer/demo.js';
 import { serveExplorer } from '../explorer/server.js';
 import type { Command } from './command.js';
 import { EXIT } from './exit-code.js';
-import { InputError, UsageError } from './failure.js';
+import { InputError, UsageError, systemCode } from './failure.js';
 import { SERVER_HELP, SERVER_OPTIONS, readSettings } from './read-settings.js';
 
 /** Where it is served unless told otherwise, so that links to questions stay good. */
@@ -45,8 +45,7 @@ Examples:
     const name = file === undefined ? 'demo' : basename(file);
     const explorer = await serveExplorer(settings, { pages: new URL('explorer/page/', pages), port, name }).catch(
       (cause: unknown) => {
-        const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-        throw new InputError(`cannot listen at port ${port}: ${code}; --port takes another`);
+        throw new InputError(`cannot listen at port ${port}: ${systemCode(cause)}; --port takes another`);
       },
     );
     io.stdout(`Decision explorer at ${explorer.url}   (Ctrl-C ends it)\n`);

@@ -16,6 +16,11 @@ export class InputError extends Error {
   readonly code = 'ERR_INPUT';
 }
 
+/** What the system calls a failure: `ENOENT`. */
+export function systemCode(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+}
+
 /** What a failure is called, told and answered with. */
 export interface Failure {
   readonly exitCode: ExitCode;

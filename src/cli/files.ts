@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 import type { CommandIo } from './command.js';
-import { InputError } from './failure.js';
+import { InputError, systemCode } from './failure.js';
 
 /** Nothing that these commands read is larger. */
 const MAX_BYTES = 1_048_576;
@@ -113,8 +113,9 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-function cannot(what: string, given: string, cause: unknown): InputError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
+/** Says which file cannot be read or written, and why. */
+export function cannot(what: 'read' | 'write', given: string, cause: unknown): InputError {
+  const code = systemCode(cause);
   const path = looksRandom(given)
     ? 'a file of that name, which is not repeated as it looks like a token or key'
     : given;

@@ -11,7 +11,7 @@ import type { Telemetry } from '../observe/telemetry.js';
 import { observeWithOpenTelemetry } from '../observe/telemetry.js';
 import type { Command, CommandIo } from './command.js';
 import { EXIT } from './exit-code.js';
-import { InputError } from './failure.js';
+import { InputError, systemCode } from './failure.js';
 import { printable } from './print.js';
 import { recordingOf } from './recording.js';
 
@@ -193,6 +193,5 @@ function toldToEnd(): { readonly promise: Promise<unknown>; readonly forget: () 
 }
 
 function cannotListen(cause: unknown): InputError {
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
-  return new InputError(`cannot listen there: ${code}; --host and --port take another address`);
+  return new InputError(`cannot listen there: ${systemCode(cause)}; --host and --port take another address`);
 }

@@ -3,7 +3,8 @@ import type { SMARTHandler } from '../handler.js';
 import { appendLines, recordRequests } from '../replay/recorder.js';
 import type { Arguments } from './arguments.js';
 import type { CommandIo } from './command.js';
-import { InputError, UsageError } from './failure.js';
+import { UsageError, systemCode } from './failure.js';
+import { cannot } from './files.js';
 import { printable } from './print.js';
 
 /** A recording that is under way. */
@@ -32,7 +33,7 @@ export function recordingOf(
       lines(line);
     } catch (cause) {
       // The server goes on; once is enough for a disk that is full.
-      if (!isTold) stderr(printable(`warning: the recording is not whole: ${codeOf(cause)}\n`));
+      if (!isTold) stderr(printable(`warning: the recording is not whole: ${systemCode(cause)}\n`));
       isTold = true;
     }
   };
@@ -49,10 +50,6 @@ function appending(path: string): ReturnType<typeof appendLines> {
   try {
     return appendLines(path);
   } catch (cause) {
-    throw new InputError(`cannot write ${path}: ${codeOf(cause)}`);
+    throw cannot('write', path, cause);
   }
-}
-
-function codeOf(cause: unknown): string {
-  return cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error';
 }

@@ -337,6 +337,9 @@ describe('smart-fhir-authz compare', () => {
     const { exitCode, stderr } = await commandLine(argv);
     expect(exitCode).to.equal(3);
     expect(stderr).to.include('ENOENT');
+    const secret = 'kJ8sQ2vX9dLm4TzR7bWy1NcF6hGp3AeU';
+    const given = await commandLine([...argv.slice(0, -1), file(secret)]);
+    expect([given.exitCode, given.stderr.includes(secret)]).to.deep.equal([3, false]);
     expect((await commandLine(['compare', file('old.json'), file('new.json')])).exitCode).to.equal(2);
   });
 });

@@ -162,6 +162,8 @@ describe('cli/gateway', function () {
     ]);
     expect((await commandLine([...config, '--record-resources', 'references'])).exitCode).to.equal(2);
     expect((await commandLine([...config, '--record', 'x', '--record-resources', 'some'])).exitCode).to.equal(2);
+    const secret = join(directory, 'missing', 'kJ8sQ2vX9dLm4TzR7bWy1NcF6hGp3AeU');
+    expect((await commandLine([...config, '--record', secret])).stderr).to.match(/^error: cannot write a file /);
     const link = join(directory, 'link.jsonl');
     symlinkSync('/dev/null', link);
     for (const path of [link, '/dev/null', directory]) {
