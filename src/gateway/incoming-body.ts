@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Body } from '../http/guard.js';
-import { parseStrictJson } from '../http/json.js';
+import { readStrictJson } from '../http/json.js';
 import { bodyKind } from '../http/media.js';
 import { readBody } from '../http/read-body.js';
 import { scanJson } from '../http/scan-json.js';
 import type { BaseUrls } from './base-urls.js';
-import { rewritePatches, rewriteUrls } from './rewrite.js';
+import { parsePatch, rewritePatches, rewriteUrls } from './rewrite.js';
 
 /**
  * Numbers in a body whose digits have to be kept, as `70.0`. Each takes some microseconds to keep and to print, a hundred times
@@ -23,14 +23,13 @@ export async function incomingBody(request: IncomingMessage, maxBytes: number, b
   const kind = bodyKind(request.headers);
   if (kind !== 'resource' && kind !== 'json-patch' && kind !== 'merge-patch') return body;
   if (body.bytes.length === 0) return body;
-  const verdict = parseStrictJson(body.bytes, 'exact', MAX_UNUSUAL_NUMBERS);
-  if ('value' in verdict) {
-    const mayMention = bases.mayMention(Buffer.from(body.bytes).toString('utf8'));
-    const named = mayMention ? rewriteUrls(verdict.value, bases.toPublic) : verdict.value;
+  const read = readStrictJson(body.bytes, 'exact', MAX_UNUSUAL_NUMBERS);
+  if ('value' in read) {
+    const named = bases.mayMention(read.text) ? rewriteUrls(read.value, bases.toPublic) : read.value;
     return { parsed: rewritePatches(named, bases.toPublic, boundedParser()) };
   }
   // The guard would not find it, and judge what has other names and other numbers.
-  if (verdict.flaw === 'too-many-numbers') return 'too-large';
+  if (read.flaw === 'too-many-numbers') return 'too-large';
   // What is no JSON of one meaning is for the guard to refuse.
   return body;
 }
@@ -42,7 +41,6 @@ function boundedParser(): (bytes: Uint8Array) => unknown {
     const scanned = scanJson(bytes, true, left);
     if (typeof scanned === 'string') return undefined;
     left -= scanned.unusual.length;
-    const verdict = parseStrictJson(bytes, 'exact');
-    return 'value' in verdict ? verdict.value : undefined;
+    return parsePatch(bytes);
   };
 }

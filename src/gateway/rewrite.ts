@@ -99,7 +99,7 @@ export function rewriteBody(body: unknown, mapUrl: MapUrl): unknown {
  */
 export function rewritePatches(body: unknown, mapUrl: MapUrl, parse: (bytes: Uint8Array) => unknown): unknown {
   return withEntries(body, (entry) =>
-    isRecord(entry) && isRecord(entry['request']) && isPatch(entry['request']['method'])
+    isRecord(entry) && isRecord(entry['request']) && entry['request']['method'] === 'PATCH'
       ? { ...entry, resource: rewritePatchIn(entry['resource'], mapUrl, parse) ?? null }
       : entry,
   );
@@ -112,17 +112,13 @@ function withEntries(body: unknown, map: (entry: unknown) => unknown): unknown {
   return { ...body, entry: (entry as readonly unknown[]).map(map) };
 }
 
-function isPatch(method: unknown): boolean {
-  return typeof method === 'string' && method.toUpperCase() === 'PATCH';
-}
-
 function rewriteEntry(entry: unknown, mapUrl: MapUrl): unknown {
   if (!isRecord(entry) || !isRecord(entry['request'])) return entry;
   const { request, resource } = entry;
   const { url, ifNoneExist, method } = request;
   return {
     ...entry,
-    ...(method === 'PATCH' && { resource: rewritePatchIn(resource, mapUrl, parseExactly) }),
+    ...(method === 'PATCH' && { resource: rewritePatchIn(resource, mapUrl, parsePatch) }),
     request: {
       ...request,
       ...(typeof url === 'string' && { url: rewriteQueryOf(url, mapUrl) }),
@@ -151,7 +147,8 @@ function rewritePatchIn(binary: unknown, mapUrl: MapUrl, parse: (bytes: Uint8Arr
   return other === patch ? binary : { ...binary, data: Buffer.from(printExactly(other)).toString('base64') };
 }
 
-function parseExactly(bytes: Uint8Array): unknown {
+/** A JSON Patch with every digit of its numbers; undefined for what is no JSON of one meaning. */
+export function parsePatch(bytes: Uint8Array): unknown {
   const verdict = parseStrictJson(bytes, 'exact');
   return 'value' in verdict ? verdict.value : undefined;
 }

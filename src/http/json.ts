@@ -18,24 +18,21 @@ export type JsonVerdict = { readonly value: unknown } | { readonly flaw: JsonFla
  * `"\u0073ubject"` for another name, after a text with a name that begins with a backslash). What is behind would read it rightly.
  *
  * @param numbers `exact` keeps how they are written, for printExactly. Default `plain`.
- * @param maxUnusual How many numbers there may be of which that has to be kept. Default any number.
  */
-export function parseStrictJson(
-  bytes: Uint8Array,
-  numbers: 'plain' | 'exact' = 'plain',
-  maxUnusual?: number,
-): JsonVerdict {
-  const read = readStrictJson(bytes, numbers, maxUnusual);
+export function parseStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact' = 'plain'): JsonVerdict {
+  const read = readStrictJson(bytes, numbers);
   return 'flaw' in read ? read : { value: read.value };
 }
 
 /** A value, and the text that it came in. */
-interface ReadJson {
-  readonly value: unknown;
-  readonly text: string;
-}
+export type ReadJson = Required<AnsweredJson>;
 
-function readStrictJson(
+/**
+ * {@link parseStrictJson}, with the text.
+ *
+ * @param maxUnusual How many numbers there may be of which has to be kept how they are written. Default any number.
+ */
+export function readStrictJson(
   bytes: Uint8Array,
   numbers: 'plain' | 'exact',
   maxUnusual?: number,
@@ -68,7 +65,7 @@ export interface AnsweredJson {
  * Parses what a server answered, as strictly as {@link parseStrictJson}, and keeps every digit of its numbers. The text comes
  * with it: it has one meaning, and can be handed on as it is if nothing has to be taken out.
  */
-export function parseAnswer(body: Uint8Array | string): Required<AnsweredJson> | { readonly flaw: JsonFlaw } {
+export function parseAnswer(body: Uint8Array | string): ReadJson | { readonly flaw: JsonFlaw } {
   // A text may hold what cannot be written in UTF-8: what counts is what would be sent.
   return readStrictJson(typeof body === 'string' ? Buffer.from(body) : body, 'exact');
 }

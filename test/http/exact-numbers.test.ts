@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { carryNumbers, printExactly } from '../../src/http/exact-numbers.js';
-import { parseStrictJson } from '../../src/http/json.js';
+import { parseStrictJson, readStrictJson } from '../../src/http/json.js';
 import { RUNS } from '../runs.js';
 
 const parseExactly = (text: string): unknown => {
@@ -164,8 +164,8 @@ describe('numbers of resources', () => {
 
   it('no more of them than the reader wants', () => {
     const text = (count: number): Buffer => Buffer.from(`[${'1.0,-3,0.01,'.repeat(count - 1)}2.0]`);
-    expect(parseStrictJson(text(100), 'exact', 100)).to.have.property('value');
-    expect(parseStrictJson(text(101), 'exact', 100)).to.deep.equal({ flaw: 'too-many-numbers' });
+    expect(readStrictJson(text(100), 'exact', 100)).to.have.property('value');
+    expect(readStrictJson(text(101), 'exact', 100)).to.deep.equal({ flaw: 'too-many-numbers' });
     expect(parseStrictJson(text(101))).to.have.property('value');
   });
 });
