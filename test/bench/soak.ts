@@ -13,25 +13,14 @@ import type { CryptoKey } from 'jose';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { Pool } from 'undici';
 import { createGateway } from '../../src/gateway/index.js';
-import { FULL_RULE, SMARTHandler } from '../../src/index.js';
+import { SMARTHandler } from '../../src/index.js';
+import { BASE, CONFIG, ISSUER } from './clinic.js';
 
 type Json = Readonly<Record<string, unknown>>;
 
-const BASE = 'https://fhir.example.org/fhir';
-const ISSUER = 'https://idp.example.org';
-
 /** In the child process: the gateway, which tells how large its heap is when it is asked. */
 async function serveGateway(upstream: string, jwksEndpoint: string): Promise<void> {
-  const config = {
-    version: 1,
-    scopeKey: 'scope',
-    scopeRule: { patient: FULL_RULE, user: FULL_RULE, system: FULL_RULE },
-    expectedAudValue: BASE,
-    expectedIssValue: ISSUER,
-    fhirUserClaimPath: 'fhirUser',
-    launchContextPathPrefix: 'launch_response_',
-    jwksEndpoint,
-  };
+  const config = { ...CONFIG, jwksEndpoint };
   const token = { jwks: { maxAgeMs: 1000, cooldownMs: 1000 } };
   const handler = new SMARTHandler(config, BASE, '4.0.1', [], [], false, { token });
   const gateway = createGateway(handler, { baseUrl: BASE, fhirVersion: '4.0.1', upstream, jwksEndpoint });
@@ -262,7 +251,7 @@ async function soak(total: number, connections: number): Promise<boolean> {
     const began = performance.now();
     const { statusCode, headers, body } = await pool.request({
       method: asked.method,
-      path: `/fhir${asked.path}`,
+      path: `${new URL(BASE).pathname}${asked.path}`,
       headers: {
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(asked.body !== undefined && {
