@@ -66,11 +66,13 @@ export interface BoundBundle {
   readonly failed: readonly number[];
 }
 
-/** Binds each entry of a batch or transaction to what it was judged by, and leaves out those that cannot be bound. */
+/**
+ * Binds each entry of a batch or transaction to what it was judged by, and leaves out those that cannot be bound.
+ *
+ * @param body One whose entries the guard has read.
+ */
 export function boundBundle(scope: Judged, binding: Binding, body: unknown): BoundBundle {
-  if (typeOf(body) !== 'Bundle' || (scope.judgedBy.size === 0 && scope.absent.size === 0)) {
-    return { bundle: body, failed: [] };
-  }
+  if (scope.judgedBy.size === 0 && scope.absent.size === 0) return { bundle: body, failed: [] };
   const bundle = body as { readonly entry: readonly { readonly request: Json }[] };
   const failed: number[] = [];
   const entry = bundle.entry.flatMap((each, index) => {

@@ -96,12 +96,13 @@ interface Executed {
 function requestOf(
   { bases, basePath, binding }: Forwarding,
   scope: RequestScope,
-  { execute, request }: Admitted,
+  admitted: Admitted,
 ): Executed | 'precondition-failed' {
+  const { execute, request } = admitted;
   const [path = ''] = execute.url.slice(basePath.length).split('?', 1);
   const query = printQuery(rewriteParameters(execute.query, bases.toUpstream));
   const bound = boundRequest(scope, binding, request);
-  const content = contentOf(bases, scope, binding, execute);
+  const content = contentOf(bases, scope, binding, admitted);
   // One entry of a transaction that cannot be executed is all of it; of a batch that has no other entry, too.
   if (bound === 'precondition-failed' || (content && isRefusedWhole(content))) return 'precondition-failed';
   const headers = upstreamHeaders(scope, {
@@ -138,15 +139,16 @@ function contentOf(
   bases: BaseUrls,
   scope: RequestScope,
   binding: Binding,
-  { method, body }: Admitted['execute'],
+  { request, execute: { method, body } }: Admitted,
 ): SentContent | undefined {
   if (!body) return undefined;
   if ('form' in body) {
     const text = printQuery(rewriteParameters(body.form, bases.toUpstream));
     return { type: 'application/x-www-form-urlencoded', text, failed: [] };
   }
-  const { bundle, failed } =
-    method === 'POST' ? boundBundle(scope, binding, body.json) : { bundle: body.json, failed: [] };
+  // A Bundle that is stored, or handed to an operation, has entries of any shape.
+  const isExecuted = request.kind === 'bundle';
+  const { bundle, failed } = isExecuted ? boundBundle(scope, binding, body.json) : { bundle: body.json, failed: [] };
   const json = rewriteBody(bundle, bases.toUpstream);
   return { type: mediaOf(method, json), text: printExactly(json), failed, bundle };
 }

@@ -117,6 +117,28 @@ describe('a write through a gateway and the state by which it was judged', () =>
     expect(statuses(answer)).to.deep.equal(['200', '412', '200', '200', '412']);
   });
 
+  it('a Bundle that is handed to an operation or stored is no batch, whatever its entries look like', async () => {
+    await open();
+    const entries = [
+      undefined,
+      [],
+      [{ resource: patients('a2') }],
+      [entryOf('PUT', 'Observation/a2', { ifMatch: 'W/"7"' })],
+    ];
+    for (const entry of entries) {
+      for (const [method, path] of [
+        ['POST', '/Observation/a1/$everything'],
+        ['PUT', '/Bundle/a1'],
+      ] as const) {
+        const body = { resourceType: 'Bundle', id: 'a1', type: 'collection', ...(entry && { entry }) };
+        const { status } = await send(gateway, path, { method, token: system, body });
+        const about = `${method} ${path} ${JSON.stringify(entry)}`;
+        expect(status, about).to.equal(200);
+        expect(JSON.parse(writes().at(-1)?.body ?? 'null'), about).to.deep.equal(body);
+      }
+    }
+  });
+
   it('a transaction, or a batch of nothing else, with an entry for another version is 412', async () => {
     await open();
     const own = entryOf('PUT', 'Observation/a2', { ifMatch: 'W/"7"' });
