@@ -443,15 +443,15 @@ export class SMARTHandler implements Authorization {
     if (stored === undefined && this.#options.lookup) return this.#decideUnknown(caller, realm, about);
     if (stored === undefined) this.#warnOnce();
     // With a lookup the host has to execute what was judged: the resource of this id, not the one that the body names.
-    if (stored !== undefined && bearsOtherId({ ...about, resource: body, stored })) {
+    if (stored !== undefined && bearsOtherId({ resource: body, stored, ...about })) {
       return deny({ code: 'id-mismatch', ...withType(resourceType) });
     }
     if (operation === 'patch' && (Array.isArray(body) || stored !== undefined)) {
       if (resourceType === undefined) return this.#decideBlindPatch(caller, body, realm);
-      return decide(caller, { ...about, patch: body, ...(stored !== undefined && { stored }) }, realm.policy);
+      return decide(caller, { patch: body, ...(stored !== undefined && { stored }), ...about }, realm.policy);
     }
     const resource = body ?? null;
-    if (stored !== undefined) return decide(caller, { ...about, resource, stored }, realm.policy);
+    if (stored !== undefined) return decide(caller, { resource, stored, ...about }, realm.policy);
     return decide(caller, { interaction: operation, resourceType, id, resource }, realm.policy);
   }
 

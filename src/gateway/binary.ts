@@ -131,11 +131,11 @@ async function contextCovers(
   const resource = await readStored(upstream, bases, scope, resourceType, id);
   if (resource === null) return false;
   const about = { userIdentity: identity, fhirServiceBaseUrl: baseUrl, operation: 'read' } as const;
-  const opened = await handler.decide({ ...about, resourceType, id, resource });
+  const opened = await handler.decide({ resourceType, id, resource, ...about });
   const owner = opened.decision === 'allow' ? opened.grant?.identity : undefined;
   if (owner === undefined) return false;
   const asOwn = { resourceType: 'Binary', id: binary['id'], securityContext: { reference: owner } };
-  const own = await handler.decide({ ...about, resourceType: 'Binary', id: String(binary['id']), resource: asOwn });
+  const own = await handler.decide({ resourceType: 'Binary', id: String(binary['id']), resource: asOwn, ...about });
   return own.decision === 'allow' && own.grant?.identity === owner;
 }
 

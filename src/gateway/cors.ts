@@ -16,10 +16,10 @@ export function allowOrigin(answer: FinalAnswer, asked: HeaderBag, origins: read
   const isAny = origins === '*';
   const vary = isAny ? {} : { vary: 'origin' };
   if (typeof origin !== 'string' || !(isAny || origins.includes(origin))) {
-    return { ...answer, headers: { ...answer.headers, ...vary } };
+    return { ...answer, headers: Object.assign({}, answer.headers, vary) };
   }
   const allowed = { 'access-control-allow-origin': isAny ? '*' : origin, 'access-control-expose-headers': EXPOSED };
-  return { ...answer, headers: { ...answer.headers, ...vary, ...allowed } };
+  return { ...answer, headers: Object.assign({}, answer.headers, vary, allowed) };
 }
 
 /** The answer to OPTIONS, a preflight or not. Which methods a path knows, its own requests tell. */

@@ -195,5 +195,5 @@ const DONE: ReadonlySet<number> = new Set([200, 201, 204]);
 /** An answer is for one token; no cache may give it to the bearer of another (RFC 9111, 3.5). */
 export function forNobodyElse(answer: FinalAnswer): FinalAnswer {
   const kept = answer.headers['cache-control'] === 'no-store' ? 'no-store' : 'private, no-cache';
-  return { ...answer, headers: { ...answer.headers, 'cache-control': kept } };
+  return { ...answer, headers: Object.assign({}, answer.headers, { 'cache-control': kept }) };
 }

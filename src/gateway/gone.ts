@@ -23,7 +23,7 @@ export async function opensGone(
   for (const [below, method] of touched(request, execute.body)) {
     const [resourceType = ''] = below.split('/', 1);
     const operation = INTERACTIONS[method] ?? 'read';
-    if (gone.has(below) && !(await handler.opensWholeType({ ...about, operation, resourceType }))) return false;
+    if (gone.has(below) && !(await handler.opensWholeType({ operation, resourceType, ...about }))) return false;
   }
   return true;
 }

@@ -40,22 +40,22 @@ export async function serve(serving: Serving, scope: RequestScope, incoming: Inc
     const { failure } = scope;
     const unknown = { operation: undefined, resourceType: undefined };
     // Without what is stored nothing was judged; the guard cannot know why.
-    if (failure) return { ...unknown, answer: failureAnswer(failure.status), answeredBy: 'gateway' };
-    return { ...unknown, answer: admission.answer, answeredBy: 'guard' };
+    if (failure) return { answer: failureAnswer(failure.status), answeredBy: 'gateway', ...unknown };
+    return { answer: admission.answer, answeredBy: 'guard', ...unknown };
   }
   const about = aboutRequest(admission.request);
   if (admission.verdict === 'public') {
-    return { ...about, answer: await documents.answer(admission.request), answeredBy: 'gateway' };
+    return { answer: await documents.answer(admission.request), answeredBy: 'gateway', ...about };
   }
   const { request } = admission;
   const { baseUrl } = guard.settings;
   if (scope.gone.size > 0 && !(await opensGone(serving, scope, admission))) {
-    return { ...about, answer: goneAnswer(guard.settings, request), answeredBy: 'gateway' };
+    return { answer: goneAnswer(guard.settings, request), answeredBy: 'gateway', ...about };
   }
   const answer = isBinaryRead(request)
-    ? await serveBinary({ ...serving, baseUrl }, scope, { ...admission, request }, wanted)
+    ? await serveBinary({ baseUrl, ...serving }, scope, { ...admission, request }, wanted)
     : await forward(serving, scope, admission, headers);
-  return { ...about, answer, answeredBy: 'upstream' };
+  return { answer, answeredBy: 'upstream', ...about };
 }
 
 function isBinaryUrl(method: string, url: string): boolean {

@@ -112,7 +112,7 @@ export class Upstream {
       origin: this.#origin,
       path: path.startsWith('/') ? path : `/${path}`,
       method,
-      headers: { ...headers, ...own },
+      headers: Object.assign({}, headers, own),
       body: body ?? null,
       signal,
       headersTimeout: timeoutMs,

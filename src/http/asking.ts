@@ -43,5 +43,5 @@ export async function opensAll(
   operation: Interaction,
   resourceType: string | undefined,
 ): Promise<boolean> {
-  return resourceType !== undefined && handler.opensWholeType({ ...about, operation, resourceType });
+  return resourceType !== undefined && handler.opensWholeType({ operation, resourceType, ...about });
 }

@@ -18,7 +18,7 @@ export function withServerHeaders(
     return { status: 304, headers: others, body: undefined };
   }
   const answer = final(judged, source);
-  return { ...answer, headers: { ...others, ...answer.headers } };
+  return { ...answer, headers: Object.assign(others, answer.headers) };
 }
 
 /** RFC 9110, 13.1.2: the weak comparison. */

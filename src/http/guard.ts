@@ -374,10 +374,10 @@ function admitted(
       query: form ? [] : request.parameters,
       body: form ? { form } : content.kind === 'none' ? undefined : { json: content.value },
       headers: {
-        ...TAKEN_AWAY,
         accept: 'application/fhir+json',
         prefer: preferred(incoming.headers['prefer']),
         'if-none-exist': condition?.by === 'if-none-exist' ? printQuery(condition.parameters) : undefined,
+        ...TAKEN_AWAY,
       },
     },
     judgeResponse: async (response) => {
@@ -403,7 +403,7 @@ function admittedExport(asking: Asking, incoming: GuardRequest, passed: PassedEx
     }),
     headers: { ...plain.execute.headers, ...headers },
   };
-  if (!file) return { ...plain, execute };
+  if (!file) return Object.assign(plain, { execute });
   const whole = (response: ServerResponse): Promise<FinalAnswer> => plain.judgeResponse(response);
   return { ...plain, execute, ...judgeFile(asking, file, whole) };
 }

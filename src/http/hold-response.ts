@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse as NodeResponse } from 'node:http';
 import type { Admitted, FinalAnswer, ServerResponse } from './guard.js';
-import { takeJson } from './take-json.js';
+import type { ExpressResponse } from './take-json.js';
+import { takenJson } from './take-json.js';
 
 /** More than this is held for no client. In bytes. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
@@ -9,16 +10,20 @@ const MAX_HELD_BYTES = 64 * 1024 * 1024;
  * Holds back what a host writes until it has been judged, then sends the judgement in its place. Whatever the host
  * uses, it ends in these methods of Node's; no byte and no header leaves before the last of them.
  *
+ * They are the response's own, not those of a prototype: Express changes that for each application that is mounted.
+ *
  * @param isList Whether a searchset or a history is answered, of which no ETag is kept. Default false.
  */
-export function holdResponse(response: NodeResponse, judge: Admitted['judgeResponse'], isList = false): void {
+export function holdResponse(response: ExpressResponse, judge: Admitted['judgeResponse'], isList = false): void {
   const chunks: (Buffer | string)[] = [];
   let size = 0;
-  let ended = false;
+  let phase: 'holding' | 'judging' | 'sending' = 'holding';
   const original = {
     writeHead: response.writeHead.bind(response),
+    write: response.write.bind(response),
     end: response.end.bind(response),
     destroy: response.destroy.bind(response),
+    json: response.json?.bind(response),
   };
 
   const take = (chunk: unknown, encoding: unknown): void => {
@@ -31,33 +36,46 @@ export function holdResponse(response: NodeResponse, judge: Admitted['judgeRespo
     else chunks.push(piece);
   };
   const finish = (body: ServerResponse['body'], callback?: () => void): void => {
-    ended = true;
+    phase = 'judging';
     void judge({ status: response.statusCode, headers: response.getHeaders(), body }).then(
       (answer) => {
-        Object.assign(response, { writeHead: original.writeHead });
+        phase = 'sending';
+        // Not what a host has put in front of ours, as a compression behind the guard: it knows of another answer.
+        if (response.writeHead !== writeHead) response.writeHead = original.writeHead;
+        if (response.write !== write) response.write = write;
         sendAnswer(response, answer, original.end, callback);
       },
       () => original.destroy(),
     );
   };
-
-  holdHead(response);
-  response.write = (chunk: unknown, ...rest: unknown[]) => {
+  const writeHead = (status: number, ...rest: unknown[]): NodeResponse =>
+    phase === 'sending' ? original.writeHead(status, ...(rest as [never])) : headOnly(response, status, rest);
+  const write = (chunk: unknown, ...rest: unknown[]): boolean => {
+    // HTTP/2 sends in this way what `end` was given.
+    if (phase === 'sending' && !response.writableEnded) return original.write(chunk, ...(rest as [never]));
     take(chunk, rest[0]);
     callbackIn(rest)?.();
     return true;
   };
+
+  response.writeHead = writeHead;
+  response.flushHeaders = () => undefined;
+  response.write = write;
   response.end = ((...args: unknown[]) => {
-    if (ended) return response;
+    if (phase !== 'holding') return response;
     take(args[0], args[1]);
     finish(bodyOf(chunks), callbackIn(args));
     return response;
   }) as NodeResponse['end'];
-  takeJson(response, isList, (body) => {
-    if (ended || chunks.length > 0) return false;
-    finish(body);
-    return true;
-  });
+  const { json } = original;
+  if (!json) return;
+  response.json = (value, ...rest) => {
+    const isFirst = phase === 'holding' && chunks.length === 0 && rest.length === 0;
+    const taken = isFirst ? takenJson(response, value, isList) : undefined;
+    if (!taken) return json(value, ...rest);
+    finish(taken);
+    return response;
+  };
 }
 
 /** One text, as most answers come, is left as it is. */
@@ -68,13 +86,20 @@ function bodyOf(chunks: readonly (Buffer | string)[]): Buffer | string | undefin
 
 /** Lets status and headers wait on a response until something is sent. */
 export function holdHead(response: NodeResponse): void {
-  response.writeHead = (status: number, ...rest: unknown[]) => {
-    response.statusCode = status;
-    const headers = rest.find((each) => typeof each === 'object' && each !== null);
-    for (const [name, value] of headerPairs(headers)) response.setHeader(name, value);
-    return response;
-  };
+  response.writeHead = (status: number, ...rest: unknown[]) => headOnly(response, status, rest);
   response.flushHeaders = () => undefined;
+}
+
+/** What a host gives to `writeHead`, as if it had been set one by one. */
+function headOnly<Response extends NodeResponse>(
+  response: Response,
+  status: number,
+  rest: readonly unknown[],
+): Response {
+  response.statusCode = status;
+  const headers = rest.find((each) => typeof each === 'object' && each !== null);
+  for (const [name, value] of headerPairs(headers)) response.setHeader(name, value);
+  return response;
 }
 
 /** Sends an answer in place of everything that was set on a response. */
@@ -94,9 +119,11 @@ export function sendAnswer(
 
 /** Status and headers in place of all that were set. */
 export function setHead(response: NodeResponse, status: number, headers: FinalAnswer['headers']): void {
-  for (const name of response.getHeaderNames()) if (!STAYS.test(name)) response.removeHeader(name);
+  for (const name of response.getHeaderNames()) {
+    if (!Object.hasOwn(headers, name) && !STAYS.test(name)) response.removeHeader(name);
+  }
   response.statusCode = status;
-  response.statusMessage = '';
+  if (Object.hasOwn(response, 'statusMessage')) response.statusMessage = '';
   for (const [name, value] of Object.entries(headers))
     response.setHeader(name, typeof value === 'string' ? value : [...value]);
 }

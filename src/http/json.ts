@@ -97,21 +97,38 @@ export function isBoundedJson(value: unknown, depth = 0): boolean {
  * Whether a value is what its JSON says, so that judging the one is judging the other: nothing that JSON.stringify would
  * leave out, turn into something else or ask for its JSON, and within the bounds of {@link isBoundedJson}.
  */
-export function isPlainJson(value: unknown, depth = 0): boolean {
-  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true;
-  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
-  if (typeof value !== 'object' || depth === MAX_JSON_DEPTH || 'toJSON' in value) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (Array.isArray(value)) {
+export function isPlainJson(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? isPlainHolder(value, 0) : isPlainLeaf(value);
+}
+
+/** Texts, and what holds others, come first here: of these there are the most, and this looks at all that is answered. */
+function isPlainHolder(holder: object, depth: number): boolean {
+  if (depth === MAX_JSON_DEPTH || (holder as { readonly toJSON?: unknown }).toJSON !== undefined) return false;
+  const prototype: unknown = Object.getPrototypeOf(holder);
+  if (Array.isArray(holder)) {
     if (prototype !== Array.prototype) return false;
+    const list = holder as readonly unknown[];
     // Not every(), which passes over holes.
-    for (const member of value as readonly unknown[]) if (!isPlainJson(member, depth + 1)) return false;
+    for (let index = 0; index < list.length; index += 1) {
+      const member = list[index];
+      if (typeof member !== 'string' && !isPlainMember(member, depth)) return false;
+    }
     return true;
   }
   if (prototype !== Object.prototype && prototype !== null) return false;
-  for (const name in value) {
-    if (name === '__proto__' || !isPlainJson((value as Readonly<Record<string, unknown>>)[name], depth + 1))
-      return false;
+  for (const name in holder) {
+    if (name === '__proto__') return false;
+    const member = (holder as Readonly<Record<string, unknown>>)[name];
+    if (typeof member !== 'string' && !isPlainMember(member, depth)) return false;
   }
   return true;
+}
+
+function isPlainMember(member: unknown, depth: number): boolean {
+  return typeof member === 'object' && member !== null ? isPlainHolder(member, depth + 1) : isPlainLeaf(member);
+}
+
+function isPlainLeaf(value: unknown): boolean {
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0);
+  return typeof value === 'string' || typeof value === 'boolean' || value === null;
 }

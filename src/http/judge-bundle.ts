@@ -47,7 +47,7 @@ export async function judgeBundle(
     return { refused: refusal(400, 'structure') };
   if (entry.length === 0) return { refused: refusal(400, 'structure') };
   if (entry.length > MAX_ENTRIES) return { refused: refusal(413, 'too-long') };
-  const decision = await asking.handler.decide({ ...asking.about, operation: type });
+  const decision = await asking.handler.decide({ operation: type, ...asking.about });
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
   const entries = await judgeEntries(asking, request, entry, type === 'transaction');
   const refused = entries.find((each) => 'refused' in each);
@@ -79,7 +79,7 @@ async function judgeEntries(
     while (next < entry.length) {
       const index = next;
       next += 1;
-      const about = { ...asking.about, entry: index };
+      const about = Object.assign({}, asking.about, { entry: index });
       const judged = await judgeEntry({ ...asking, about }, request, entry[index], written);
       if (isOne && 'refused' in judged) next = entry.length;
       entries[index] = judged;

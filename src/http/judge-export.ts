@@ -57,7 +57,7 @@ export async function judgeKickOff(
   }
   for (const { resourceType, query } of asked.filters) {
     if (!granted.types.includes(resourceType)) return { refused: refuse(asking, request, lacksType(resourceType)) };
-    const search = { ...asking.about, operation: 'search-type', resourceType, query } as const;
+    const search = { operation: 'search-type', resourceType, query, ...asking.about } as const;
     const { decision, removed } = await asking.handler.authorizeSearch(search);
     if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
     if (removed.length > 0) return { refused: refuse(asking, request, lacksType(resourceType)) };
@@ -151,7 +151,7 @@ export async function judgeJob(
   if (request.parameters.length > 0) return { refused: refusal(400, 'structure') };
   const ends = request.method === 'DELETE';
   const bulkDataAuth = { operation: ends ? 'cancel-export' : 'get-status-export' } as const;
-  const { decision } = await asking.handler.authorizeExport({ ...asking.about, bulkDataAuth });
+  const { decision } = await asking.handler.authorizeExport({ bulkDataAuth, ...asking.about });
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
   const job = await loadJob(bulkData, request.job);
   if (!job || !(await isOwner(asking, job))) return { refused: notFound() };
@@ -182,7 +182,7 @@ async function isOwner(asking: Asking, { owner, issuer, client }: Job): Promise<
   const app = appOf(asking);
   if (app.issuer !== issuer || app.client !== client) return false;
   try {
-    await asking.handler.isAccessBulkDataJobAllowed({ ...asking.about, jobOwnerId: owner });
+    await asking.handler.isAccessBulkDataJobAllowed({ jobOwnerId: owner, ...asking.about });
     return true;
   } catch {
     return false;

@@ -53,7 +53,7 @@ const resourceLines =
     if (!types.includes(type)) return [];
     const entry = lines.filter(({ resource }) => typeOf(resource) === type);
     const bundle = { resourceType: 'Bundle', type: 'collection', entry };
-    const { bundle: filtered } = await handler.filterBundle({ ...about, operation: 'read', bundle });
+    const { bundle: filtered } = await handler.filterBundle({ operation: 'read', bundle, ...about });
     return (filtered['entry'] as readonly Line[]).map(({ text }) => `${text}\n`);
   };
 
@@ -68,7 +68,7 @@ const deletedLines: JudgeLines = async ({ handler, about }, types, lines) => {
   const judged: string[] = [];
   for (const { resource } of lines) {
     if (typeOf(resource) !== 'Bundle') continue;
-    const { bundle } = await handler.filterBundle({ ...about, operation: 'read', bundle: resource });
+    const { bundle } = await handler.filterBundle({ operation: 'read', bundle: resource, ...about });
     const entry = (bundle['entry'] as readonly { readonly request?: { readonly url?: unknown } }[]).filter(
       ({ request }) => types.includes(String(request?.url).split('/')[0] ?? ''),
     );

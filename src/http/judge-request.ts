@@ -72,7 +72,7 @@ async function judgeReading(
   allowed: ReadonlySet<string>,
   respond: Passed['respond'],
 ): Promise<Verdict> {
-  const decision = await asking.handler.decide({ ...asking.about, ...questionOf(request) });
+  const decision = await asking.handler.decide(questionOf(asking, request));
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
   const parameters = narrowed(request.parameters, allowed);
   if (!parameters) return { refused: refusal(400, 'structure') };
@@ -95,8 +95,7 @@ function typeSearched({ resourceType }: InteractionRequest): string {
 async function judgeSearch(asking: Asking, request: InteractionRequest): Promise<Verdict> {
   const form = request.parameters.filter(([name]) => FORM.has(name));
   const asked = request.parameters.filter(([name]) => !FORM.has(name));
-  const question = { ...questionOf(request), query: asked };
-  const search = await asking.handler.authorizeSearch({ ...asking.about, ...question });
+  const search = await asking.handler.authorizeSearch({ query: asked, ...questionOf(asking, request) });
   if (search.decision.decision === 'deny') return { refused: refuse(asking, request, search.decision) };
   const { baseUrl, narrowSearch, paging, hideForbidden } = asking.settings;
   const narrowing = narrowingOf(narrowSearch, request, search);
@@ -114,11 +113,11 @@ async function judgeCall(asking: Asking, request: OperationRequest, content: Con
   const { lookup } = asking.settings;
   const resource = lookup && resourceType && id ? await stored(asking, resourceType, id) : undefined;
   const decision = await asking.handler.decide({
-    ...asking.about,
     operation,
     ...(resourceType !== undefined && { resourceType }),
     ...(id !== undefined && { id }),
     ...(resource !== undefined && { resource }),
+    ...asking.about,
   });
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
   const parameters = request.parameters.filter(([name]) => name !== '_format' && !PARTIAL.has(name));
@@ -149,23 +148,21 @@ async function judgeWrite(asking: Asking, request: InteractionRequest, content: 
 }
 
 async function decideWrite(asking: Asking, request: InteractionRequest, content: Content): Promise<Decision> {
-  const { handler, about, settings } = asking;
+  const { handler, settings } = asking;
   const { resourceType, id, condition } = request;
   const looksUp = settings.lookup !== undefined && id !== undefined && resourceType !== undefined;
-  const question: AccessRequest = {
-    ...about,
-    ...questionOf(request),
+  const question: AccessRequest = Object.assign(questionOf(asking, request), {
     ...(condition && { conditional: true }),
     ...(content.kind === 'resource' && { resource: content.value }),
     ...(content.kind === 'patch' && { patch: content.value }),
     ...(looksUp && { storedResource: await stored(asking, resourceType, id) }),
-  };
+  });
   const decision = await handler.decide(question);
   // A deletion of which nobody knows what is stored is covered only by who may delete any resource of the type.
   if (request.interaction !== 'delete' || decision.decision === 'deny' || decision.code !== 'scope-covers') {
     return decision;
   }
-  return handler.decide({ ...question, storedResource: null });
+  return handler.decide(Object.assign(question, { storedResource: null }));
 }
 
 /**
@@ -175,8 +172,12 @@ async function decideWrite(asking: Asking, request: InteractionRequest, content:
 async function mayFind(asking: Asking, request: InteractionRequest, condition: Pairs): Promise<boolean> {
   const { resourceType, interaction } = request;
   const query = condition.filter(([name]) => !FORM.has(name));
-  const search = { operation: 'search-type', ...(resourceType !== undefined && { resourceType }), query } as const;
-  const { decision, removed } = await asking.handler.authorizeSearch({ ...asking.about, ...search });
+  const { decision, removed } = await asking.handler.authorizeSearch({
+    operation: 'search-type',
+    query,
+    ...(resourceType !== undefined && { resourceType }),
+    ...asking.about,
+  });
   if (decision.decision === 'deny' || removed.length > 0) return false;
   if (!(await opensAll(asking, 'search-type', resourceType))) return false;
   return interaction === 'create' || opensAll(asking, interaction, resourceType);
@@ -206,12 +207,13 @@ async function stored({ settings, about }: Asking, resourceType: string, id: str
   return (await settings.lookup?.(resourceType, id, undefined, { fhirServiceBaseUrl })) ?? null;
 }
 
-function questionOf({ interaction, resourceType, id, vid }: InteractionRequest): AccessRequest {
+function questionOf({ about }: Asking, { interaction, resourceType, id, vid }: InteractionRequest): AccessRequest {
   return {
     operation: interaction,
     ...(resourceType !== undefined && { resourceType }),
     ...(id !== undefined && { id }),
     ...(vid !== undefined && { vid }),
+    ...about,
   };
 }
 

@@ -33,7 +33,7 @@ type Json = Readonly<Record<string, unknown>>;
 
 /** A refusal in place of what the server answered: none of its headers goes with it. */
 export function instead(answer: Answer): Judged {
-  return { ...answer, keeps: 'none' };
+  return { keeps: 'none', ...answer };
 }
 
 /** What the server answered to a read or vread, if the caller may see it. */
@@ -43,11 +43,11 @@ export async function judgeRead(asking: Asking, request: InteractionRequest, rec
   const { resource } = received;
   if (typeOf(resource) !== request.resourceType) return instead(unjudged());
   const decision = await asking.handler.decide({
-    ...asking.about,
     operation: request.interaction,
+    resource,
     ...(request.resourceType !== undefined && { resourceType: request.resourceType }),
     ...(request.id !== undefined && { id: request.id }),
-    resource,
+    ...asking.about,
   });
   if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
   return { status: received.status, headers: {}, body: resource as Json, keeps: 'all' };
@@ -93,7 +93,7 @@ export async function judgeOperation(asking: Asking, request: FhirRequest, recei
     return open ? { status, headers: {}, body: resource as Json, keeps: 'all' } : instead(unjudged());
   }
   if (type === undefined) return instead(unjudged());
-  const decision = await asking.handler.decide({ ...asking.about, operation: 'read', resourceType: type, resource });
+  const decision = await asking.handler.decide({ operation: 'read', resourceType: type, resource, ...asking.about });
   if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
   return { status, headers: {}, body: resource as Json, keeps: 'all' };
 }
@@ -114,7 +114,7 @@ async function maySeeWritten(asking: Asking, request: InteractionRequest, resour
   try {
     // What was stored before shows in all of these answers but that of a plain create: a patch may change nothing at all.
     const operation: Interaction = request.interaction === 'create' && !request.condition ? 'create' : 'read';
-    await asking.handler.authorizeAndFilterReadResponse({ ...asking.about, operation, readResponse: resource });
+    await asking.handler.authorizeAndFilterReadResponse({ operation, readResponse: resource, ...asking.about });
     return true;
   } catch {
     return false;
@@ -157,7 +157,7 @@ async function filter(
   pages: boolean,
 ): Promise<Json | undefined> {
   if (typeOf(bundle) !== 'Bundle') return undefined;
-  const filtered = await asking.handler.filterBundle({ ...asking.about, operation, bundle });
+  const filtered = await asking.handler.filterBundle({ operation, bundle, ...asking.about });
   const kept = Object.fromEntries(
     KEPT_MEMBERS.flatMap((name) => {
       const value = filtered.bundle[name];

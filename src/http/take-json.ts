@@ -4,7 +4,7 @@ import { isPlainJson } from './json.js';
 import { isJsonMedia } from './media.js';
 
 /** The parts of an Express response that are read or replaced, in Express 4 and 5. */
-interface ExpressResponse extends NodeResponse {
+export interface ExpressResponse extends NodeResponse {
   json?: (value: unknown, ...rest: unknown[]) => unknown;
   readonly app?: { get: (setting: string) => unknown };
 }
@@ -12,26 +12,20 @@ interface ExpressResponse extends NodeResponse {
 type MakeEtag = (body: string, encoding: 'utf8') => string;
 
 /**
- * Takes the value that a host gives to `response.json`, in Express also to `response.send`, before it is printed: it would
- * be parsed again to be judged, and printed once more. Whatever is not plainly its own JSON goes the long way: a class with
- * a `toJSON`, a Date, a replacer of the host's.
+ * The value that a host gives to `response.json`, in Express also to `response.send`, taken before it is printed: it would
+ * be parsed again to be judged, and printed once more. Undefined for whatever is not plainly its own JSON, which goes the
+ * long way: a class with a `toJSON`, a Date, a replacer of the host's.
  *
  * @param isList Whether no ETag has to be made, because none of the whole is kept.
- * @param take Takes the value; false if the host has begun to write already.
  */
-export function takeJson(response: ExpressResponse, isList: boolean, take: (answered: AnsweredJson) => boolean): void {
-  const { json, app } = response;
-  if (json === undefined) return;
-  response.json = (value, ...rest) => {
-    const isTaken =
-      rest.length === 0 &&
-      typeof value === 'object' &&
-      isJsonAnswer(response) &&
-      app?.get('json replacer') === undefined &&
-      isPlainJson(value) &&
-      take(isList ? { value } : withEtag(response, value));
-    return isTaken ? response : json.call(response, value, ...rest);
-  };
+export function takenJson(response: ExpressResponse, value: unknown, isList: boolean): AnsweredJson | undefined {
+  const isTaken =
+    typeof value === 'object' &&
+    isJsonAnswer(response) &&
+    response.app?.get('json replacer') === undefined &&
+    isPlainJson(value);
+  if (!isTaken) return undefined;
+  return isList ? { value } : withEtag(response, value);
 }
 
 function isJsonAnswer(response: NodeResponse): boolean {

@@ -32,7 +32,8 @@ export function askedOf(grants: GrantView, of: Pick<Asked, 'version' | 'knownTyp
     return answer;
   }
 
-  return { ...of, opens, covers: (type) => grants.covers(type) || opens(type), opensEverything: () => everything };
+  const covers = (type: string): boolean => grants.covers(type) || opens(type);
+  return { opens, covers, opensEverything: () => everything, ...of };
 }
 
 /** The searched type, where it is one: a finding about a search of many names none. */
