@@ -51,7 +51,7 @@ export function searchNarrowings(
   // Nothing of this type can be theirs: whatever a parameter found would be left out.
   if (plan === undefined) return [];
   const value = [...new Set(subjects.map(({ relative }) => relative))].join(',');
-  return parametersOf(plan, resourceType, first.resourceType, policy).map((each) => ({ ...each, value }));
+  return parametersOf(plan, resourceType, first.resourceType, policy).map((each) => ({ value, ...each }));
 }
 
 type Narrowing = Omit<SearchNarrowing, 'value'>;

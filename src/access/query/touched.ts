@@ -97,7 +97,7 @@ function touchedBy(asked: Asked, path: string, value: string): Touched | undefin
       touched.types.add(step.type);
       here = [step.type];
     } else if (here !== undefined) {
-      const end = { ...step, value, own: at === 0 };
+      const end = { value, own: at === 0, ...step };
       if (step.kind === 'end') touchAtEnd(asked, touched, here, end);
       else here = targetsOfLink(asked, touched, here, end);
     }
