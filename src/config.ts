@@ -4,6 +4,7 @@ import { FHIR_VERSIONS, isFhirVersion } from './fhir/version.js';
 import { normalizeBaseUrl } from './identity/fhir-url.js';
 import type { ScopeRule } from './scope/rule.js';
 import { ConfigError } from './errors.js';
+import { isJsonObject } from './json-object.js';
 
 /** How to ask the authorization server about a token (RFC 7662). */
 export interface IntrospectionOptions {
@@ -61,7 +62,7 @@ const KEYS = new Set([
 
 /** Checks a SMARTConfig. @throws ConfigError that names the key. */
 export function checkConfig(config: unknown): asserts config is SMARTConfig {
-  if (!isRecord(config)) throw new ConfigError('config', 'must be an object');
+  if (!isJsonObject(config)) throw new ConfigError('config', 'must be an object');
   if (config['version'] !== 1) throw new ConfigError('version', 'must be 1');
   for (const key of ['scopeKey', 'expectedIssValue', 'fhirUserClaimPath']) requireText(config, key);
   // Empty where the issuer puts the context beside the other claims: `patient` (SMART App Launch 2.2, introspection).
@@ -82,12 +83,12 @@ function checkAudience(value: unknown): void {
 }
 
 function checkScopeRule(rule: unknown): void {
-  if (!isRecord(rule)) throw new ConfigError('scopeRule', 'must be an object');
+  if (!isJsonObject(rule)) throw new ConfigError('scopeRule', 'must be an object');
   for (const [level, access] of Object.entries(rule)) {
     if (!['patient', 'user', 'system'].includes(level))
       throw new ConfigError(`scopeRule.${level}`, 'is no level of scopes');
     if (access === undefined) continue;
-    if (!isRecord(access)) throw new ConfigError(`scopeRule.${level}`, 'must have the lists read and write');
+    if (!isJsonObject(access)) throw new ConfigError(`scopeRule.${level}`, 'must have the lists read and write');
     for (const word of Object.keys(access)) {
       if (word !== 'read' && word !== 'write')
         throw new ConfigError(`scopeRule.${level}.${word}`, 'is neither read nor write');
@@ -105,14 +106,14 @@ function checkInteractions(list: unknown, key: string): void {
 }
 
 function checkHeaders(value: unknown): void {
-  if (!isRecord(value)) throw new ConfigError('jwksHeaders', 'must be an object of header names and values');
+  if (!isJsonObject(value)) throw new ConfigError('jwksHeaders', 'must be an object of header names and values');
   for (const [name, header] of Object.entries(value)) {
     if (typeof header !== 'string') throw new ConfigError(`jwksHeaders.${name}`, 'must be a string');
   }
 }
 
 function checkIntrospection(value: unknown): void {
-  if (!isRecord(value)) throw new ConfigError('tokenIntrospection', 'must be an object');
+  if (!isJsonObject(value)) throw new ConfigError('tokenIntrospection', 'must be an object');
   for (const key of ['clientId', 'clientSecret']) requireText(value, key, 'tokenIntrospection.');
   requireUrl(value['introspectUrl'], 'tokenIntrospection.introspectUrl');
   const { timeoutMs, vouchesForAudience } = value;
@@ -156,8 +157,4 @@ function requireUrl(value: unknown, key: string): void {
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

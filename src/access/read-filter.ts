@@ -1,6 +1,7 @@
 import type { Judge } from './judge.js';
 import { typeOf } from './judge.js';
 import { isFhirId } from '../identity/fhir-url.js';
+import { isJsonObject } from '../json-object.js';
 
 /** A Bundle with the entries that may be seen, and how many could not. */
 export interface FilteredBundle {
@@ -24,7 +25,7 @@ export function filterBundle(bundle: Readonly<Record<string, unknown>>, judge: J
 }
 
 function isVisible(entry: unknown, judge: Judge): boolean {
-  if (!isRecord(entry)) return false;
+  if (!isJsonObject(entry)) return false;
   const { resource } = entry;
   if (resource !== undefined && resource !== null) return judge.allows(resource);
   const deleted = deletedIn(entry);
@@ -34,14 +35,14 @@ function isVisible(entry: unknown, judge: Judge): boolean {
 /** What the DELETE entry of a history was about (FHIR R4, 3.1.0.12 history): its url is `Type/id`. */
 function deletedIn(entry: Readonly<Record<string, unknown>>): { resourceType: string; id: string } | undefined {
   const { request } = entry;
-  if (!isRecord(request) || request['method'] !== 'DELETE' || typeof request['url'] !== 'string') return undefined;
+  if (!isJsonObject(request) || request['method'] !== 'DELETE' || typeof request['url'] !== 'string') return undefined;
   const [resourceType = '', id = '', ...rest] = request['url'].split('/');
   return rest.length === 0 && /^[A-Z][A-Za-z]+$/.test(resourceType) && isFhirId(id) ? { resourceType, id } : undefined;
 }
 
 /** FHIR R4, Bundle.search.mode: only `match` counts in the total; an entry without a mode is a match. */
 function isMatch(entry: unknown): boolean {
-  if (!isRecord(entry) || !isRecord(entry['search'])) return true;
+  if (!isJsonObject(entry) || !isJsonObject(entry['search'])) return true;
   return (entry['search']['mode'] ?? 'match') === 'match';
 }
 
@@ -68,7 +69,7 @@ function withEntries(
   }
   const uncounted: Record<string, unknown> = { ...bundle, entry };
   delete uncounted['total'];
-  if (isPage && partial) uncounted['link'] = link.filter((each) => !isRecord(each) || each['relation'] !== 'last');
+  if (isPage && partial) uncounted['link'] = link.filter((each) => !isJsonObject(each) || each['relation'] !== 'last');
   return uncounted;
 }
 
@@ -79,11 +80,7 @@ function countMatches(entries: readonly unknown[]): number {
 }
 
 function leadsToAnotherPage(link: unknown): boolean {
-  return isRecord(link) && ['next', 'previous', 'prev'].includes(link['relation'] as string);
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return isJsonObject(link) && ['next', 'previous', 'prev'].includes(link['relation'] as string);
 }
 
 /** Whether a response is a Bundle of results that has to be judged entry by entry. */

@@ -1,4 +1,5 @@
 import type { ReferenceNode } from '../fhir/reference-node.js';
+import { isJsonObject } from '../json-object.js';
 
 /**
  * How deep a resource is followed. The deepest path of the official definitions has fewer than 20 steps without
@@ -37,7 +38,7 @@ interface Walk {
 }
 
 function walkNode(node: ReferenceNode, value: unknown, walk: Walk, depth: number): string | undefined {
-  if (!isObject(value) || depth > MAX_DEPTH || (walk.visits += 1) > MAX_VISITS) return undefined;
+  if (!isJsonObject(value) || depth > MAX_DEPTH || (walk.visits += 1) > MAX_VISITS) return undefined;
   for (const name of node.references) {
     const held = value[name];
     // Most elements that could be there are not.
@@ -73,13 +74,9 @@ function holdsReference(held: unknown, walk: Walk): boolean {
 }
 
 function isAccepted(value: unknown, accepts: Accepts): boolean {
-  if (!isObject(value)) return false;
+  if (!isJsonObject(value)) return false;
   const { reference } = value;
   return typeof reference === 'string' && accepts(reference);
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The plan of one dotted element path, for rules that name their element: `managingOrganization`. */

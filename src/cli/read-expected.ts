@@ -3,6 +3,7 @@ import { jwksOf } from '../backend-services/keys/read.js';
 import type { CommandIo } from './command.js';
 import { InputError } from './failure.js';
 import { readText } from './files.js';
+import { isJsonObject } from '../json-object.js';
 
 /**
  * What a configuration expects of a token: the members of its own, or those of a SMARTConfig, which may lie below `smart` as in
@@ -11,7 +12,7 @@ import { readText } from './files.js';
 export async function readExpected(file: string, io: CommandIo): Promise<Expected> {
   const whole = parseObject(await readText(file, io), file);
   const smart = whole['smart'];
-  const config = new ConfigReader(isObject(smart) ? { ...whole, ...smart } : whole, file, io);
+  const config = new ConfigReader(isJsonObject(smart) ? { ...whole, ...smart } : whole, file, io);
   const jwks = whole['jwks'];
   return {
     clientId: config.text('clientId'),
@@ -31,7 +32,7 @@ export function parseObject(text: string, what: string): Record<string, unknown>
   } catch {
     throw new InputError(`${what} is not valid JSON`);
   }
-  if (!isObject(value)) throw new InputError(`${what} is no JSON object`);
+  if (!isJsonObject(value)) throw new InputError(`${what} is no JSON object`);
   return value;
 }
 
@@ -69,7 +70,7 @@ class ConfigReader {
   audience(key: string): Expected['audience'] {
     const value = this.#valueOf(key);
     if (value === undefined || isTexts(value)) return value;
-    const { pattern, flags = '', ...others } = isObject(value) ? value : {};
+    const { pattern, flags = '', ...others } = isJsonObject(value) ? value : {};
     if (typeof pattern !== 'string' || typeof flags !== 'string' || Object.keys(others).length > 0) {
       throw this.#wrong(key, 'is neither a string, nor a list of strings, nor {"pattern": "^…$"}');
     }
@@ -88,7 +89,7 @@ class ConfigReader {
   /** `{"env": "NAME"}` stands for a text that is not in the file. */
   #valueOf(key: string): unknown {
     const value = this.#config[key];
-    if (!isObject(value) || typeof value['env'] !== 'string') return value;
+    if (!isJsonObject(value) || typeof value['env'] !== 'string') return value;
     const text = this.#io.env[value['env']];
     if (text === undefined) throw this.#wrong(key, 'names an environment variable that is not set');
     return text;
@@ -121,8 +122,4 @@ function hasAlternative(pattern: string): boolean {
 
 function isTexts(value: unknown): value is string | readonly string[] {
   return typeof value === 'string' || (Array.isArray(value) && value.every((member) => typeof member === 'string'));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,8 +5,7 @@ import { contentFor } from '../http/content.js';
 import { readEntryRequest } from '../http/entry-request.js';
 import { isMalformed } from '../http/request.js';
 import type { RecordedQuestion } from '../replay/request.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { JsonObject } from '../json-object.js';
 
 /** An entry of a batch or transaction, as it would be judged; without a question it is none that could be. */
 export interface SentEntry {
@@ -23,7 +22,7 @@ const FORM = new Set(['_format', '_pretty', '_summary', '_elements']);
  */
 export function readSentEntries(bundle: unknown, version: FhirVersion): readonly SentEntry[] | undefined {
   if (typeOf(bundle) !== 'Bundle') return undefined;
-  const { entry } = bundle as Json;
+  const { entry } = bundle as JsonObject;
   return Array.isArray(entry) && entry.length > 0 ? entry.map((each: unknown) => readEntry(each, version)) : undefined;
 }
 
@@ -55,8 +54,8 @@ function readEntry(entry: unknown, version: FhirVersion): SentEntry {
 }
 
 function nameOf(entry: unknown): string {
-  const { request } = (entry ?? {}) as Json;
-  const { method, url } = (request ?? {}) as Json;
+  const { request } = (entry ?? {}) as JsonObject;
+  const { method, url } = (request ?? {}) as JsonObject;
   return typeof method === 'string' && typeof url === 'string' ? `${method} ${url}`.slice(0, MAX_NAME) : 'no request';
 }
 

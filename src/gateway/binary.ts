@@ -16,14 +16,13 @@ import type { UpstreamStream } from './upstream.js';
 import { discard } from './upstream.js';
 import { UpstreamError } from './upstream-error.js';
 import { upstreamHeaders } from './upstream-headers.js';
+import type { JsonObject } from '../json-object.js';
 
 export interface BinaryServing extends Forwarding {
   readonly handler: SMARTHandler;
   /** The public base, as the handler knows it. */
   readonly baseUrl: string;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Whether a request is for a Binary: it is judged by its securityContext, and may be wanted as what it holds. */
 export function isBinaryRead(request: Admitted['request']): request is InteractionRequest {
@@ -77,7 +76,7 @@ export async function serveBinary(
 
 /** A Binary that the client may have, with the headers that upstream gave. */
 interface Opened {
-  readonly binary: Json;
+  readonly binary: JsonObject;
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -99,7 +98,7 @@ async function judgeElements(
   if (status < 400 && !isTheBinary(resource, admitted.request)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const headers = passedHeaders(answer.headers, upstream.urlOf(below), bases);
   const judged = forNobodyElse(await admitted.judgeResponse({ status, headers, body: answered }));
-  const open: Opened = { binary: resource as Json, headers };
+  const open: Opened = { binary: resource as JsonObject, headers };
   if (judged.status === 200) return { answer: judged, open };
   const isRefused = status === 200 && (judged.status === 403 || judged.status === 404);
   if (!isRefused || !(await contextCovers(serving, scope, admitted, open.binary))) return { answer: judged };
@@ -112,7 +111,7 @@ function belowOf({ id, vid }: InteractionRequest): string {
 }
 
 function isTheBinary(resource: unknown, { id }: InteractionRequest): boolean {
-  return typeOf(resource) === 'Binary' && (resource as Json)['id'] === id;
+  return typeOf(resource) === 'Binary' && (resource as JsonObject)['id'] === id;
 }
 
 /**
@@ -123,7 +122,7 @@ async function contextCovers(
   { handler, baseUrl, upstream, bases }: BinaryServing,
   scope: RequestScope,
   { identity }: Admitted,
-  binary: Json,
+  binary: JsonObject,
 ): Promise<boolean> {
   const context = contextOf(binary, baseUrl);
   if (!context) return false;
@@ -141,7 +140,7 @@ async function contextCovers(
 
 /** The resource that a Binary names, if it is one of this server's, and none whose context would lead on. */
 function contextOf(
-  { securityContext }: Json,
+  { securityContext }: JsonObject,
   baseUrl: string,
 ): { readonly resourceType: string; readonly id: string } | undefined {
   const reference = typeof securityContext === 'object' && securityContext !== null && 'reference' in securityContext;

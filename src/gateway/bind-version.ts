@@ -3,8 +3,7 @@ import type { Admitted } from '../http/guard.js';
 import { outcomeOf } from '../http/outcome.js';
 import type { InteractionRequest } from '../http/request.js';
 import type { RequestScope } from './scope.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { JsonObject } from '../json-object.js';
 
 /** What a write is bound to. */
 export interface Binding {
@@ -73,7 +72,7 @@ export interface BoundBundle {
  */
 export function boundBundle(scope: Judged, binding: Binding, body: unknown): BoundBundle {
   if (scope.judgedBy.size === 0 && scope.absent.size === 0) return { bundle: body, failed: [] };
-  const bundle = body as { readonly entry: readonly { readonly request: Json }[] };
+  const bundle = body as { readonly entry: readonly { readonly request: JsonObject }[] };
   const failed: number[] = [];
   const entry = bundle.entry.flatMap((each, index) => {
     const { method, url, ifMatch: own, ...others } = each.request;
@@ -95,7 +94,7 @@ export function boundBundle(scope: Judged, binding: Binding, body: unknown): Bou
 /** The results of a batch with those of the entries that were left out, in their places. */
 export function withFailed(resource: unknown, failed: readonly number[]): unknown {
   if (typeOf(resource) !== 'Bundle') return resource;
-  const { entry: given = [], ...others } = resource as Json;
+  const { entry: given = [], ...others } = resource as JsonObject;
   if (!Array.isArray(given)) return resource;
   const entry = [...(given as readonly unknown[])];
   for (const index of failed) {

@@ -1,8 +1,8 @@
 import omit from 'lodash/omit.js';
 import { typeOf } from '../access/judge.js';
 import type { BaseUrls } from './base-urls.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { isJsonObject } from '../json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** SMART App Launch 2.2.0, 4.1.1.2 and its extension `oauth-uris`: which of its names is which member of the configuration. */
 const OAUTH_URIS = [
@@ -15,7 +15,7 @@ const OAUTH_URIS = [
 ] as const;
 
 /** What the server says of itself when upstream says nothing. */
-export function bareStatement(fhirVersion: string, date: string): Json {
+export function bareStatement(fhirVersion: string, date: string): JsonObject {
   return {
     resourceType: 'CapabilityStatement',
     status: 'active',
@@ -39,16 +39,16 @@ export function guardedStatement(
   statement: unknown,
   baseUrl: string,
   bases: BaseUrls,
-  configuration: Json | undefined,
-): Json | undefined {
+  configuration: JsonObject | undefined,
+): JsonObject | undefined {
   if (typeOf(statement) !== 'CapabilityStatement') return undefined;
-  const { implementation: stated } = statement as Json;
-  const all = bases.alsoNamed(isRecord(stated) ? stated['url'] : undefined);
+  const { implementation: stated } = statement as JsonObject;
+  const all = bases.alsoNamed(isJsonObject(stated) ? stated['url'] : undefined);
   const { implementation, format, patchFormat, rest, ...others } = discreet(
-    omit(statement as Json, 'software', 'text'),
+    omit(statement as JsonObject, 'software', 'text'),
     all,
-  ) as Json;
-  const described = isRecord(implementation) ? implementation : {};
+  ) as JsonObject;
+  const described = isJsonObject(implementation) ? implementation : {};
   return {
     ...others,
     // The description has to be there (FHIR R4, CapabilityStatement.implementation.description: 1..1).
@@ -71,7 +71,7 @@ function discreet(value: unknown, bases: BaseUrls): unknown {
     const kept = value.map((each: unknown) => discreet(each, bases)).filter((each) => each !== undefined);
     return kept.length > 0 || value.length === 0 ? kept : undefined;
   }
-  if (!isRecord(value)) return value;
+  if (!isJsonObject(value)) return value;
   const members = Object.entries(value).flatMap(([name, member]) => {
     const kept = discreet(member, bases);
     return kept === undefined ? [] : [[name, kept] as const];
@@ -84,11 +84,11 @@ function jsonOf(formats: unknown, known: readonly string[]): readonly unknown[] 
   return kept.length > 0 ? kept : [known.at(-1)];
 }
 
-function guardedRest(rest: unknown, configuration: Json | undefined): unknown {
-  return isRecord(rest) && rest['mode'] === 'server' ? { ...rest, security: securityOf(configuration) } : rest;
+function guardedRest(rest: unknown, configuration: JsonObject | undefined): unknown {
+  return isJsonObject(rest) && rest['mode'] === 'server' ? { ...rest, security: securityOf(configuration) } : rest;
 }
 
-function securityOf(configuration: Json | undefined): Json {
+function securityOf(configuration: JsonObject | undefined): JsonObject {
   const uris = OAUTH_URIS.flatMap(([url, member]) => {
     const valueUri = configuration?.[member];
     return typeof valueUri === 'string' ? [{ url, valueUri }] : [];
@@ -101,8 +101,4 @@ function securityOf(configuration: Json | undefined): Json {
     service: [{ coding: [{ system, code: 'SMART-on-FHIR', display: 'SMART-on-FHIR' }], text: 'SMART on FHIR' }],
     description: 'OAuth 2.0 bearer tokens with SMART on FHIR scopes',
   };
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 import { request } from 'undici';
 import { parseStrictJson } from '../http/json.js';
 import { isJsonMedia } from '../http/media.js';
+import { isJsonObject } from '../json-object.js';
 
 const MAX_BYTES = 1024 * 1024;
 const TIMEOUT_MS = 5000;
@@ -35,14 +36,10 @@ export async function fetchJsonObject(
     }
     const isJson = media === 'any' || isJsonMedia(headers['content-type']);
     const verdict = parseStrictJson(Buffer.concat(chunks));
-    if (statusCode !== 200 || !isJson || !('value' in verdict) || !isObject(verdict.value))
+    if (statusCode !== 200 || !isJson || !('value' in verdict) || !isJsonObject(verdict.value))
       throw new Error('no JSON object');
     return verdict.value;
   } finally {
     clearTimeout(timer);
   }
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

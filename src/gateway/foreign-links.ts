@@ -1,7 +1,7 @@
 import { typeOf } from '../access/judge.js';
 import type { BaseUrls } from './base-urls.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { isJsonObject } from '../json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** Bundles that upstream makes to answer; those of other types hold what somebody wrote. */
 const MADE_BY_UPSTREAM = new Set(['searchset', 'history', 'batch-response', 'transaction-response']);
@@ -13,21 +13,21 @@ const MADE_BY_UPSTREAM = new Set(['searchset', 'history', 'batch-response', 'tra
  */
 export function withoutForeignLinks(resource: unknown, bases: BaseUrls): unknown {
   if (typeOf(resource) !== 'Bundle') return resource;
-  const { type, link, entry } = resource as Json;
+  const { type, link, entry } = resource as JsonObject;
   if (typeof type !== 'string' || !MADE_BY_UPSTREAM.has(type)) return resource;
   const inner = type === 'batch-response' || type === 'transaction-response';
   const links = ownLinks(link, bases);
   const entries = Array.isArray(entry) ? each(entry, (one) => ownEntry(one, bases, inner)) : entry;
   if (links === link && entries === entry) return resource;
   return {
-    ...(resource as Json),
+    ...(resource as JsonObject),
     ...(links !== link && { link: links }),
     ...(entries !== entry && { entry: entries }),
   };
 }
 
 function ownEntry(entry: unknown, bases: BaseUrls, inner: boolean): unknown {
-  if (!isRecord(entry)) return entry;
+  if (!isJsonObject(entry)) return entry;
   const { fullUrl, link, response, resource, ...others } = entry;
   const links = ownLinks(link, bases);
   const keepsUrl = typeof fullUrl !== 'string' || /^urn:/i.test(fullUrl) || isOwn(fullUrl, bases);
@@ -47,13 +47,13 @@ function ownEntry(entry: unknown, bases: BaseUrls, inner: boolean): unknown {
 function ownLinks(links: unknown, bases: BaseUrls): unknown {
   if (!Array.isArray(links)) return links;
   const kept = (links as readonly unknown[]).filter(
-    (link) => isRecord(link) && typeof link['url'] === 'string' && isOwn(link['url'], bases),
+    (link) => isJsonObject(link) && typeof link['url'] === 'string' && isOwn(link['url'], bases),
   );
   return kept.length === links.length ? links : kept;
 }
 
 function ownResponse(response: unknown, bases: BaseUrls): unknown {
-  if (!isRecord(response)) return response;
+  if (!isJsonObject(response)) return response;
   const { location, ...others } = response;
   if (location === undefined || (typeof location === 'string' && isOwn(location, bases))) return response;
   return others;
@@ -67,8 +67,4 @@ function isOwn(url: string, bases: BaseUrls): boolean {
 function each(list: readonly unknown[], map: (member: unknown) => unknown): readonly unknown[] {
   const mapped = list.map(map);
   return mapped.some((member, index) => member !== list[index]) ? mapped : list;
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,8 +2,9 @@ import { carryNumbers, printExactly } from '../http/exact-numbers.js';
 import { parseStrictJson } from '../http/json.js';
 import { parseQuery, printQuery } from '../http/query.js';
 import type { Pairs } from '../http/request.js';
+import { isJsonObject } from '../json-object.js';
+import type { JsonObject } from '../json-object.js';
 
-type Json = Readonly<Record<string, unknown>>;
 type MapUrl = (url: string) => string;
 
 /**
@@ -20,7 +21,9 @@ export function rewriteUrls(value: unknown, mapUrl: MapUrl): unknown {
 /** Without lists of names and members: every resource that upstream answers with comes through here. */
 function rewritten(value: unknown, mapUrl: MapUrl, place: string): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  return Array.isArray(value) ? rewrittenList(value, mapUrl, place) : rewrittenMembers(value as Json, mapUrl, place);
+  return Array.isArray(value)
+    ? rewrittenList(value, mapUrl, place)
+    : rewrittenMembers(value as JsonObject, mapUrl, place);
 }
 
 function rewrittenList(list: readonly unknown[], mapUrl: MapUrl, place: string): readonly unknown[] {
@@ -32,7 +35,7 @@ function rewrittenList(list: readonly unknown[], mapUrl: MapUrl, place: string):
   return copy ? carryNumbers(list, copy) : list;
 }
 
-function rewrittenMembers(holder: Json, mapUrl: MapUrl, place: string): Json {
+function rewrittenMembers(holder: JsonObject, mapUrl: MapUrl, place: string): JsonObject {
   let copy: Record<string, unknown> | undefined;
   for (const name in holder) {
     const member = holder[name];
@@ -49,7 +52,7 @@ function rewrittenMembers(holder: Json, mapUrl: MapUrl, place: string): Json {
 
 const IDENTITIES = new Set(['extension', 'modifierExtension']);
 
-function isAddress(name: string, holder: Json, place: string): boolean {
+function isAddress(name: string, holder: JsonObject, place: string): boolean {
   switch (name) {
     case 'reference':
     case 'fullUrl':
@@ -65,7 +68,7 @@ function isAddress(name: string, holder: Json, place: string): boolean {
 }
 
 /** One operation of a JSON Patch (RFC 6902, 4). */
-function isOperation(holder: Json): holder is Json & { readonly path: string } {
+function isOperation(holder: JsonObject): holder is JsonObject & { readonly path: string } {
   return typeof holder['op'] === 'string' && typeof holder['path'] === 'string';
 }
 
@@ -99,21 +102,21 @@ export function rewriteBody(body: unknown, mapUrl: MapUrl): unknown {
  */
 export function rewritePatches(body: unknown, mapUrl: MapUrl, parse: (bytes: Uint8Array) => unknown): unknown {
   return withEntries(body, (entry) =>
-    isRecord(entry) && isRecord(entry['request']) && entry['request']['method'] === 'PATCH'
+    isJsonObject(entry) && isJsonObject(entry['request']) && entry['request']['method'] === 'PATCH'
       ? { ...entry, resource: rewritePatchIn(entry['resource'], mapUrl, parse) ?? null }
       : entry,
   );
 }
 
 function withEntries(body: unknown, map: (entry: unknown) => unknown): unknown {
-  if (!isRecord(body) || body['resourceType'] !== 'Bundle') return body;
+  if (!isJsonObject(body) || body['resourceType'] !== 'Bundle') return body;
   const { type, entry } = body;
   if ((type !== 'batch' && type !== 'transaction') || !Array.isArray(entry)) return body;
   return { ...body, entry: (entry as readonly unknown[]).map(map) };
 }
 
 function rewriteEntry(entry: unknown, mapUrl: MapUrl): unknown {
-  if (!isRecord(entry) || !isRecord(entry['request'])) return entry;
+  if (!isJsonObject(entry) || !isJsonObject(entry['request'])) return entry;
   const { request, resource } = entry;
   const { url, ifNoneExist, method } = request;
   return {
@@ -140,7 +143,7 @@ function rewriteQuery(query: string, mapUrl: MapUrl): string {
 
 /** The Binary with other names in its patch; undefined for one whose patch cannot be parsed. */
 function rewritePatchIn(binary: unknown, mapUrl: MapUrl, parse: (bytes: Uint8Array) => unknown): unknown {
-  if (!isRecord(binary) || typeof binary['data'] !== 'string') return binary;
+  if (!isJsonObject(binary) || typeof binary['data'] !== 'string') return binary;
   const patch = parse(Buffer.from(binary['data'], 'base64'));
   if (patch === undefined) return undefined;
   const other = rewriteUrls(patch, mapUrl);
@@ -151,8 +154,4 @@ function rewritePatchIn(binary: unknown, mapUrl: MapUrl, parse: (bytes: Uint8Arr
 export function parsePatch(bytes: Uint8Array): unknown {
   const verdict = parseStrictJson(bytes, 'exact');
   return 'value' in verdict ? verdict.value : undefined;
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,7 +1,6 @@
 import { Cached } from './cached.js';
 import { fetchJsonObject } from './fetch-json.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import type { JsonObject } from '../json-object.js';
 
 const MAX_AGE_MS = 5 * 60 * 1000;
 
@@ -35,16 +34,16 @@ const MEMBERS = [
  * itself. Undefined if nobody stated anything.
  */
 export class SmartConfiguration {
-  readonly #stated: Json | undefined;
-  readonly #published: Cached<Json> | undefined;
+  readonly #stated: JsonObject | undefined;
+  readonly #published: Cached<JsonObject> | undefined;
 
-  constructor(stated: Json | undefined, url: string | undefined) {
+  constructor(stated: JsonObject | undefined, url: string | undefined) {
     this.#stated = stated;
     this.#published = url === undefined ? undefined : new Cached(() => fetchJsonObject(url), MAX_AGE_MS);
   }
 
   /** @throws Error when the authorization server cannot be asked. */
-  async get(): Promise<Json | undefined> {
+  async get(): Promise<JsonObject | undefined> {
     if (!this.#published) return this.#stated;
     const published = await this.#published.get();
     const known = Object.fromEntries(

@@ -6,8 +6,8 @@ import { parseStrictJson } from './json.js';
 import { parseFhirRequest } from './parse.js';
 import type { InteractionRequest, Malformed, OperationRequest } from './request.js';
 import { isMalformed } from './request.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { isJsonObject } from '../json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** What an entry of a batch or transaction asks for. */
 export interface EntryRequest {
@@ -30,7 +30,7 @@ export interface EntrySettings {
  * entry without method or URL, a HEAD, another Bundle, an operation that is not read by GET, a body that is no resource.
  */
 export function readEntryRequest(entry: unknown, settings: EntrySettings): EntryRequest | Malformed | undefined {
-  if (!isRecord(entry) || !isRecord(entry['request'])) return undefined;
+  if (!isJsonObject(entry) || !isJsonObject(entry['request'])) return undefined;
   const { method, url, ifMatch, ifNoneExist, ifNoneMatch, ifModifiedSince } = entry['request'];
   const { fullUrl, resource } = entry;
   if (typeof method !== 'string' || typeof url !== 'string' || url.startsWith('/')) return undefined;
@@ -55,19 +55,15 @@ export function readEntryRequest(entry: unknown, settings: EntrySettings): Entry
 
 function contentOf(resource: unknown): Content | undefined {
   if (resource === undefined) return NOTHING;
-  return isRecord(resource) ? { kind: 'resource', value: resource } : undefined;
+  return isJsonObject(resource) ? { kind: 'resource', value: resource } : undefined;
 }
 
 /** FHIR R4, 3.1.0.9.1: in a Bundle a JSON Patch comes as a Binary. */
 function patchIn(resource: unknown): Content | undefined {
   if (typeOf(resource) !== 'Binary') return undefined;
-  const { contentType, data } = resource as Json;
+  const { contentType, data } = resource as JsonObject;
   if (contentType !== 'application/json-patch+json' || typeof data !== 'string') return undefined;
   if (!/^[A-Za-z0-9+/]+={0,2}$/.test(data)) return undefined;
   const verdict = parseStrictJson(Buffer.from(data, 'base64'));
   return 'value' in verdict && Array.isArray(verdict.value) ? { kind: 'patch', value: verdict.value } : undefined;
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

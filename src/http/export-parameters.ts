@@ -3,6 +3,7 @@ import type { FhirVersion } from '../fhir/version.js';
 import { parseFhirUrl } from '../identity/fhir-url.js';
 import { parseQuery } from './query.js';
 import type { OperationRequest, Pairs } from './request.js';
+import { isJsonObject } from '../json-object.js';
 
 /** What a kick-off request asks for (Bulk Data Access IG 2, Query Parameters). */
 export interface ExportParameters {
@@ -134,21 +135,17 @@ const SHAPES =
   /^_(?:include|revinclude|sort|count|total|summary|elements|contained|containedType|graph|filter|query|format|pretty|type|maxresults)(?::|$)/;
 
 function pairsIn(body: unknown): Pairs | undefined {
-  if (!isRecord(body) || body['resourceType'] !== 'Parameters') return undefined;
+  if (!isJsonObject(body) || body['resourceType'] !== 'Parameters') return undefined;
   const { parameter = [] } = body;
   if (!Array.isArray(parameter) || parameter.length > 256) return undefined;
   const pairs = (parameter as readonly unknown[]).map((each): readonly [string, string] | undefined => {
-    if (!isRecord(each)) return undefined;
+    if (!isJsonObject(each)) return undefined;
     const { name, ...rest } = each;
     const [value, ...more] = Object.entries(rest);
     if (typeof name !== 'string' || !value || more.length > 0 || !value[0].startsWith('value')) return undefined;
-    const text = isRecord(value[1]) ? value[1]['reference'] : value[1];
+    const text = isJsonObject(value[1]) ? value[1]['reference'] : value[1];
     if (typeof text === 'boolean') return [name, String(text)];
     return typeof text === 'string' && text.length <= 8192 ? [name, text] : undefined;
   });
   return pairs.every((each) => each !== undefined) ? pairs : undefined;
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -13,15 +13,15 @@ import { printQuery } from './query.js';
 import { refuse } from './refuse.js';
 import type { BundleRequest } from './request.js';
 import { isMalformed } from './request.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { isJsonObject } from '../json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** One entry: refused, or to be executed. */
-type Entry = { readonly refused: Answer } | { readonly passed: Passed; readonly execute: Json };
+type Entry = { readonly refused: Answer } | { readonly passed: Passed; readonly execute: JsonObject };
 
 /** A Bundle that may be executed, and what becomes of the answer. */
 export interface PassedBundle {
-  readonly bundle: Json;
+  readonly bundle: JsonObject;
   readonly respond: (received: Received) => Promise<Judged>;
 }
 
@@ -42,7 +42,7 @@ export async function judgeBundle(
 ): Promise<{ readonly refused: Answer } | PassedBundle> {
   const { value } = content;
   if (content.kind !== 'resource' || typeOf(value) !== 'Bundle') return { refused: refusal(400, 'structure') };
-  const { type, entry = [] } = value as Json;
+  const { type, entry = [] } = value as JsonObject;
   if ((type !== 'batch' && type !== 'transaction') || !Array.isArray(entry))
     return { refused: refusal(400, 'structure') };
   if (entry.length === 0) return { refused: refusal(400, 'structure') };
@@ -114,7 +114,7 @@ async function judgeEntry(
 }
 
 /** The entry as it is executed: nothing in it that was not judged. */
-function print({ request, content }: Passed, fullUrl: unknown, resource: unknown): Json {
+function print({ request, content }: Passed, fullUrl: unknown, resource: unknown): JsonObject {
   const url = canonicalUrl(request).slice(request.basePath.length + 1);
   const { ifMatch, condition } = request.kind === 'interaction' ? request : {};
   const ifNoneExist = condition?.by === 'if-none-exist' ? printQuery(condition.parameters) : undefined;
@@ -149,12 +149,12 @@ function isOwnFullUrl(
 async function judgeResults(type: string, entries: readonly Entry[], received: Received): Promise<Judged> {
   const { status, resource } = received;
   if (status >= 400 && status <= 599) return { status, headers: {}, body: bareOutcome(resource), keeps: 'lists' };
-  const results = typeOf(resource) === 'Bundle' ? ((resource as Json)['entry'] ?? []) : undefined;
+  const results = typeOf(resource) === 'Bundle' ? ((resource as JsonObject)['entry'] ?? []) : undefined;
   const sent = entries.filter((each) => 'execute' in each).length;
   // FHIR R4, 3.1.0.11.1: one result for each entry, in the same order. Otherwise nobody knows which is which.
   if (status !== 200 || !Array.isArray(results) || results.length !== sent) return instead(unjudged());
   const remaining = [...(results as readonly unknown[])];
-  const entry: Json[] = [];
+  const entry: JsonObject[] = [];
   for (const each of entries) {
     entry.push('refused' in each ? refusedEntry(each.refused) : await judgeResult(each.passed, remaining.shift()));
   }
@@ -162,8 +162,8 @@ async function judgeResults(type: string, entries: readonly Entry[], received: R
   return { status, headers: {}, body, keeps: 'lists' };
 }
 
-async function judgeResult(passed: Passed, result: unknown): Promise<Json> {
-  if (!isRecord(result) || !isRecord(result['response'])) return refusedEntry(unjudged());
+async function judgeResult(passed: Passed, result: unknown): Promise<JsonObject> {
+  if (!isJsonObject(result) || !isJsonObject(result['response'])) return refusedEntry(unjudged());
   const { response } = result;
   const status = Number(/^([1-5]\d\d)(?: |$)/.exec(String(response['status']))?.[1]);
   if (Number.isNaN(status)) return refusedEntry(unjudged());
@@ -192,15 +192,11 @@ function locationOf(location: unknown): string | undefined {
 }
 
 /** Nothing is left to be executed: the answer is known. */
-function batchResponse(entry: readonly Json[]): Answer {
+function batchResponse(entry: readonly JsonObject[]): Answer {
   const headers = { 'cache-control': 'no-store' };
   return { status: 200, headers, body: { resourceType: 'Bundle', type: 'batch-response', entry } };
 }
 
-function refusedEntry({ status, body }: Answer): Json {
+function refusedEntry({ status, body }: Answer): JsonObject {
   return { response: { status: String(status), outcome: body } };
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,12 +2,12 @@ import type { Asking } from './asking.js';
 import { opensAll } from './asking.js';
 import type { BulkDataSettings, Job, JobFile } from './bulk-data.js';
 import { fileIdOf, locationBelow } from './bulk-data.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { isJsonObject } from '../json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** A manifest that names only what may be fetched, under the guard's own URLs, and the files behind them. */
 export interface JudgedManifest {
-  readonly manifest: Json;
+  readonly manifest: JsonObject;
   readonly files: Readonly<Record<string, JobFile>>;
 }
 
@@ -32,17 +32,17 @@ export async function judgeManifest(
 ): Promise<JudgedManifest | undefined> {
   const { settings } = asking;
   const open = await openedTypes(asking, job);
-  if (!isRecord(received) || typeof received['transactionTime'] !== 'string') return undefined;
+  if (!isJsonObject(received) || typeof received['transactionTime'] !== 'string') return undefined;
   const files: Record<string, JobFile> = {};
-  const lists: Record<string, readonly Json[]> = {};
+  const lists: Record<string, readonly JsonObject[]> = {};
   let foreign = 0;
   for (const list of LISTS) {
     const items = received[list] ?? (list === 'deleted' ? undefined : []);
     if (items === undefined) continue;
     if (!Array.isArray(items) || items.length > MAX_FILES) return undefined;
-    const judged: Json[] = [];
+    const judged: JsonObject[] = [];
     for (const item of items as readonly unknown[]) {
-      if (!isRecord(item)) return undefined;
+      if (!isJsonObject(item)) return undefined;
       const { type, url, count } = item;
       if (typeof url !== 'string' || !isExpected(list, type, job)) continue;
       const counted = open.has(list === 'output' ? type : ANY_TYPE) && Number.isSafeInteger(count) && { count };
@@ -82,8 +82,4 @@ function isExpected(list: JobFile['list'], type: unknown, { types }: Job): type 
   if (list === 'error') return type === 'OperationOutcome';
   if (list === 'deleted') return type === 'Bundle';
   return typeof type === 'string' && types.includes(type);
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

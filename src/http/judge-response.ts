@@ -10,6 +10,7 @@ import type { Answer } from './outcome.js';
 import { bareOutcome, refusal } from './outcome.js';
 import { notFound, refuse } from './refuse.js';
 import type { FhirRequest, HeaderBag, InteractionRequest, Pairs } from './request.js';
+import type { JsonObject } from '../json-object.js';
 
 /** All types, those that no definition knows included: opened by grants for all types alone. */
 const ANY_TYPE = '*';
@@ -28,8 +29,6 @@ export interface Judged extends Answer {
   /** `lists` keeps all but ETag and Last-Modified, which tell of what was filtered out. */
   readonly keeps: 'all' | 'lists' | 'none';
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** A refusal in place of what the server answered: none of its headers goes with it. */
 export function instead(answer: Answer): Judged {
@@ -50,7 +49,7 @@ export async function judgeRead(asking: Asking, request: InteractionRequest, rec
     ...asking.about,
   });
   if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
-  return { status: received.status, headers: {}, body: resource as Json, keeps: 'all' };
+  return { status: received.status, headers: {}, body: resource as JsonObject, keeps: 'all' };
 }
 
 /**
@@ -90,12 +89,12 @@ export async function judgeOperation(asking: Asking, request: FhirRequest, recei
   if (type === 'OperationOutcome') return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
   if (type === 'Parameters') {
     const open = await opensAll(asking, 'read', ANY_TYPE);
-    return open ? { status, headers: {}, body: resource as Json, keeps: 'all' } : instead(unjudged());
+    return open ? { status, headers: {}, body: resource as JsonObject, keeps: 'all' } : instead(unjudged());
   }
   if (type === undefined) return instead(unjudged());
   const decision = await asking.handler.decide({ operation: 'read', resourceType: type, resource, ...asking.about });
   if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
-  return { status, headers: {}, body: resource as Json, keeps: 'all' };
+  return { status, headers: {}, body: resource as JsonObject, keeps: 'all' };
 }
 
 /** What a write answered with. It is done; what of it may not be shown is left out, as for `Prefer: return=minimal`. */
@@ -107,7 +106,7 @@ export async function judgeWritten(asking: Asking, request: InteractionRequest, 
     return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
   }
   const shown = typeOf(resource) === request.resourceType && (await maySeeWritten(asking, request, resource));
-  return { status, headers: {}, body: shown ? (resource as Json) : undefined, keeps: 'all' };
+  return { status, headers: {}, body: shown ? (resource as JsonObject) : undefined, keeps: 'all' };
 }
 
 async function maySeeWritten(asking: Asking, request: InteractionRequest, resource: unknown): Promise<boolean> {
@@ -141,9 +140,9 @@ export async function judgeCommon(
   return { status, headers: {}, body: undefined, keeps: 'all' };
 }
 
-async function errorBody(asking: Asking, resource: unknown): Promise<Json> {
+async function errorBody(asking: Asking, resource: unknown): Promise<JsonObject> {
   const whole = typeOf(resource) === 'OperationOutcome' && (await opensAll(asking, 'read', ANY_TYPE));
-  return whole ? (resource as Json) : bareOutcome(resource);
+  return whole ? (resource as JsonObject) : bareOutcome(resource);
 }
 
 /** Members of a Bundle that say nothing about what was filtered out. */
@@ -155,7 +154,7 @@ async function filter(
   request: FhirRequest,
   bundle: unknown,
   pages: boolean,
-): Promise<Json | undefined> {
+): Promise<JsonObject | undefined> {
   if (typeOf(bundle) !== 'Bundle') return undefined;
   const filtered = await asking.handler.filterBundle({ operation, bundle, ...asking.about });
   const kept = Object.fromEntries(
@@ -164,7 +163,7 @@ async function filter(
       return value === undefined ? [] : [[name, value]];
     }),
   );
-  const { total } = bundle as Json;
+  const { total } = bundle as JsonObject;
   const entries = filtered.bundle['entry'] as readonly unknown[];
   const plain = entries.map(plainEntry);
   kept['entry'] = filtered.dropped > 0 && isSearch(operation) ? linkedEntries(plain) : plain;
@@ -172,10 +171,10 @@ async function filter(
   if (asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0) {
     return { ...kept, ...(total !== undefined && { total }) };
   }
-  const found = matchesIn((bundle as Json)['entry']);
-  const isPart = isPaged(bundle as Json) || (typeof total === 'number' && total > found);
+  const found = matchesIn((bundle as JsonObject)['entry']);
+  const isPart = isPaged(bundle as JsonObject) || (typeof total === 'number' && total > found);
   if (!isPart || (await opensAll(asking, operation, request.resourceType))) {
-    return isTheSame(kept, bundle as Json) ? (bundle as Json) : kept;
+    return isTheSame(kept, bundle as JsonObject) ? (bundle as JsonObject) : kept;
   }
   // Where matches were dropped, there is more than the caller's own, whatever the server was asked for.
   const isOwn = asking.settings.paging === 'any' || (pages && found === matchesIn(entries));
@@ -185,7 +184,7 @@ async function filter(
 }
 
 /** Whether nothing was left out of a Bundle, so that the text that it came in may be handed on. */
-function isTheSame(kept: Json, bundle: Json): boolean {
+function isTheSame(kept: JsonObject, bundle: JsonObject): boolean {
   const [names, own] = [Object.keys(kept), Object.keys(bundle)];
   return names.length === own.length && names.every((name) => isSameMember(kept[name], bundle[name]));
 }
@@ -199,14 +198,14 @@ function isSameMember(kept: unknown, member: unknown): boolean {
 function plainEntry(entry: unknown): unknown {
   const { link, request, response } = entry as {
     readonly link?: unknown;
-    readonly request?: Json;
-    readonly response?: Json;
+    readonly request?: JsonObject;
+    readonly response?: JsonObject;
   };
   // What a search finds has, as a rule, none of them.
   if (link === undefined && request === undefined && response === undefined) return entry;
   const { url } = request ?? {};
   return {
-    ...omit(entry as Json, 'link', 'request', 'response'),
+    ...omit(entry as JsonObject, 'link', 'request', 'response'),
     ...(request && {
       request:
         typeof url === 'string' && url.includes('?')
@@ -223,7 +222,7 @@ function asksForCount(parameters: Pairs): boolean {
   );
 }
 
-function isPaged({ link }: Json): boolean {
+function isPaged({ link }: JsonObject): boolean {
   return Array.isArray(link) && link.some((each) => PAGE_LINKS.includes(relationOf(each)));
 }
 
@@ -232,13 +231,13 @@ const PAGE_LINKS: readonly string[] = ['next', 'previous', 'prev', 'last'];
 /** The entries that the search itself found, includes and outcomes aside. */
 function matchesIn(entries: unknown): number {
   const modes = (Array.isArray(entries) ? (entries as readonly unknown[]) : []).map(
-    (each) => ((each as Json | null)?.['search'] as Json | undefined)?.['mode'],
+    (each) => ((each as JsonObject | null)?.['search'] as JsonObject | undefined)?.['mode'],
   );
   return modes.filter((mode) => mode === undefined || mode === 'match').length;
 }
 
 function relationOf(link: unknown): string {
-  const relation = typeof link === 'object' && link !== null && (link as Json)['relation'];
+  const relation = typeof link === 'object' && link !== null && (link as JsonObject)['relation'];
   return typeof relation === 'string' ? relation : '';
 }
 

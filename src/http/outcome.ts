@@ -1,4 +1,5 @@
 import type { Malformed, MalformedCode } from './request.js';
+import { isJsonObject } from '../json-object.js';
 
 /** An answer of the guard's own, or what it made of the server's. */
 export interface Answer {
@@ -127,17 +128,13 @@ function quotable(text: string): string {
  */
 export function bareOutcome(resource: unknown): Readonly<Record<string, unknown>> {
   const issues =
-    isRecord(resource) && Array.isArray(resource['issue']) ? (resource['issue'] as readonly unknown[]) : [];
+    isJsonObject(resource) && Array.isArray(resource['issue']) ? (resource['issue'] as readonly unknown[]) : [];
   const bare = issues.slice(0, 100).flatMap((issue) => {
-    if (!isRecord(issue)) return [];
+    if (!isJsonObject(issue)) return [];
     const { severity, code } = issue;
     if (typeof severity !== 'string' || !/^(?:fatal|error|warning|information|success)$/.test(severity)) return [];
     return [{ severity, code: typeof code === 'string' && /^[a-z][a-z-]{0,30}$/.test(code) ? code : 'processing' }];
   });
   const [first = { severity: 'error', code: 'processing' }, ...rest] = bare;
   return { resourceType: 'OperationOutcome', issue: [first, ...rest] };
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,6 +2,7 @@ import type { KeyValueMap } from 'fhir-works-on-aws-interface';
 import type { FhirResource } from './fhir-url.js';
 import { isFhirId, normalizeBaseUrl, parseFhirUrl } from './fhir-url.js';
 import { claimAt } from './claim-path.js';
+import { isJsonObject } from '../json-object.js';
 
 /** The verified caller as the host passes it around: all claims of the token, and what was derived from them. */
 export interface UserIdentity extends KeyValueMap {
@@ -114,7 +115,7 @@ export interface CarriedIdentity extends ClaimedIdentity {
 
 /** The one guard through which a userIdentity enters. It never throws: a field of the wrong shape is absent. */
 export function readIdentity(userIdentity: unknown): CarriedIdentity {
-  const source = isRecord(userIdentity) ? userIdentity : {};
+  const source = isJsonObject(userIdentity) ? userIdentity : {};
   return {
     claims: source,
     scopes: strings(own(source, 'scopes')),
@@ -129,7 +130,7 @@ export function readIdentity(userIdentity: unknown): CarriedIdentity {
 const PATIENT: ReadonlySet<string> = new Set(['Patient']);
 
 function readResource(value: unknown, types: ReadonlySet<string>): FhirResource | undefined {
-  if (!isRecord(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const hostname = own(value, 'hostname');
   const resourceType = text(own(value, 'resourceType'));
   const id = text(own(value, 'id'));
@@ -149,8 +150,4 @@ function text(value: unknown): string | undefined {
 
 function strings(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((member): member is string => typeof member === 'string') : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-type Json = Readonly<Record<string, unknown>>;
+import type { JsonObject } from '../json-object.js';
 
 /** Milliseconds without a question after which a request is taken for judged. */
 const QUIET_MS = 10_000;
@@ -9,12 +9,12 @@ const MAX_OPEN = 100;
 /** A question, and the position of the entry that it is about, where the asker tells. */
 interface Part {
   readonly entry: number | undefined;
-  readonly question: Json;
+  readonly question: JsonObject;
 }
 
 /** A request that is judged by several questions, as far as they came. */
 interface Collected {
-  readonly head: Json;
+  readonly head: JsonObject;
   readonly member: 'entries' | 'filters';
   readonly parts: Part[];
   readonly timer: NodeJS.Timeout;
@@ -26,15 +26,15 @@ interface Collected {
  * has come for a while, or the answer is judged, the line is written.
  */
 export class Collector {
-  readonly #write: (line: Json) => void;
+  readonly #write: (line: JsonObject) => void;
   readonly #open = new Map<object, Collected>();
 
-  constructor(write: (line: Json) => void) {
+  constructor(write: (line: JsonObject) => void) {
     this.#write = write;
   }
 
   /** Begins a line that has further questions as its parts. */
-  begin(identity: object, member: Collected['member'], head: Json): void {
+  begin(identity: object, member: Collected['member'], head: JsonObject): void {
     this.end(identity);
     const timer = setTimeout(() => {
       this.end(identity);
@@ -52,7 +52,7 @@ export class Collector {
   }
 
   /** Adds a question. Several are judged at a time, so that even behind one that is refused others may come. */
-  add(identity: object, question: Json, entry: number | undefined): void {
+  add(identity: object, question: JsonObject, entry: number | undefined): void {
     const collected = this.#open.get(identity);
     if (!collected) return;
     const { parts, timer } = collected;
@@ -91,6 +91,6 @@ function isAboutSame({ entry, question }: Part, other: Part): boolean {
 }
 
 /** The search of a conditional write belongs to it; a deletion is asked about again as one of nothing, which is stricter. */
-function joined(first: Json, second: Json): Json {
+function joined(first: JsonObject, second: JsonObject): JsonObject {
   return first['conditional'] === true ? { ...first, query: second['query'] } : second;
 }

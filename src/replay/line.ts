@@ -4,6 +4,7 @@ import type { SMARTConfig } from '../config.js';
 import { withoutDerivedFields } from '../identity/identity.js';
 import type { AccessRequest } from '../requests.js';
 import { onlyReferences, onlyReferencesOfBundle } from './references.js';
+import type { JsonObject } from '../json-object.js';
 
 /** What decides about the content of lines. */
 export interface LineOptions {
@@ -27,8 +28,6 @@ export type Recordable = Partial<Omit<AccessRequest, 'operation'>> & {
   readonly bundle?: unknown;
 };
 
-type Json = Readonly<Record<string, unknown>>;
-
 /** Makes lines of questions: without tokens, and without what they need not tell. */
 export class LineMaker {
   readonly #options: LineOptions;
@@ -40,7 +39,7 @@ export class LineMaker {
   }
 
   /** The claims that decisions depend on. */
-  claims(all: Readonly<Record<string, unknown>>): Json {
+  claims(all: Readonly<Record<string, unknown>>): JsonObject {
     const { launchContextPathPrefix: prefix } = this.#options.smart;
     // An empty prefix would begin every name.
     const isContext = (name: string): boolean => prefix !== '' && name.startsWith(prefix);
@@ -49,7 +48,7 @@ export class LineMaker {
   }
 
   /** What is asked, without who asks. */
-  question(request: Recordable): Json {
+  question(request: Recordable): JsonObject {
     const { operation, resourceType, id, vid, conditional } = request;
     return {
       operation,
@@ -63,11 +62,11 @@ export class LineMaker {
   }
 
   /** JSON without tokens, wherever they may stand. */
-  print(value: Json): string {
+  print(value: JsonObject): string {
     return JSON.stringify(value, (_, each: unknown) => (typeof each === 'string' ? withoutTokens(each) : each));
   }
 
-  #content(request: Recordable): Json {
+  #content(request: Recordable): JsonObject {
     const { resource, storedResource, patch, bundle } = request;
     switch (this.#options.resources ?? false) {
       case true:
@@ -86,7 +85,7 @@ export class LineMaker {
 }
 
 /** What a patch leaves. The patch itself would be full of values, and not fit to what is left of the stored resource. */
-function resultOf(stored: unknown, patch: unknown): Json {
+function resultOf(stored: unknown, patch: unknown): JsonObject {
   if (stored === undefined || stored === null) return { patch: [] };
   const result = applyResourcePatch(stored, patch);
   return { resource: result === undefined ? null : onlyReferences(result) };

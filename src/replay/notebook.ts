@@ -16,14 +16,13 @@ import { LineMaker } from './line.js';
 import type { FoundResources } from './lookups.js';
 import { foundFor } from './lookups.js';
 import { provedClaims, refusalOf } from './refusal.js';
+import type { JsonObject } from '../json-object.js';
 
 /** How requests are recorded. */
 export interface RecorderOptions extends LineOptions {
   /** Receives each request as a line of JSON, without its end. What it throws is dropped. */
   readonly write: (line: string) => void;
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Makes lines of what the methods of a handler are asked, and writes them. */
 export class Notebook {
@@ -146,7 +145,7 @@ export class Notebook {
     else this.#write(this.#refusedLine(request, refusal?.name ?? decision.reasons[0]?.code ?? 'unknown', undefined));
   }
 
-  #refusedLine(request: object, refused: string, claims: Json | undefined): Json {
+  #refusedLine(request: object, refused: string, claims: JsonObject | undefined): JsonObject {
     const { operation, bulkDataAuth } = request as Partial<Recordable>;
     const isKnown = typeof operation === 'string' && (isInteraction(operation) || operation.startsWith('$'));
     return {
@@ -157,17 +156,17 @@ export class Notebook {
     };
   }
 
-  #lineOf(request: Recordable): Json {
+  #lineOf(request: Recordable): JsonObject {
     return { claims: this.#lines.claims(request.userIdentity ?? {}), ...this.#about(request) };
   }
 
-  #about(request: Recordable): Json {
+  #about(request: Recordable): JsonObject {
     const { fhirServiceBaseUrl: baseUrl } = request;
     const { operation, ...rest } = this.#lines.question(request);
     return { operation, ...(typeof baseUrl === 'string' && { baseUrl }), ...rest };
   }
 
-  #write(line: Json): void {
+  #write(line: JsonObject): void {
     if (this.#isClosed) return;
     this.#options.write(this.#lines.print(line));
   }

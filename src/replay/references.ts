@@ -1,4 +1,5 @@
-type Json = Readonly<Record<string, unknown>>;
+import { isJsonObject } from '../json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** As deep as the judge follows a resource, and a little more. */
 const MAX_DEPTH = 100;
@@ -13,13 +14,13 @@ const MAX_DEPTH = 100;
 export function onlyReferences(resource: unknown): unknown {
   if (resource === undefined || resource === null) return resource;
   // No resource is told from none.
-  if (!isRecord(resource)) return false;
+  if (!isJsonObject(resource)) return false;
   const { resourceType, id, contained } = resource;
   const found = referencesIn(resource, 0);
   return {
     ...(typeof resourceType === 'string' && { resourceType }),
     ...(typeof id === 'string' && { id }),
-    ...(isRecord(found) && found),
+    ...(isJsonObject(found) && found),
     // What is no list of resources is refused as such, where contained resources are judged.
     ...(contained !== undefined &&
       contained !== null && { contained: Array.isArray(contained) ? contained.map(onlyReferences) : false }),
@@ -28,7 +29,7 @@ export function onlyReferences(resource: unknown): unknown {
 
 /** The same for a Bundle of results, and for what it tells of each entry beside its resource. */
 export function onlyReferencesOfBundle(bundle: unknown): unknown {
-  if (!isRecord(bundle)) return null;
+  if (!isJsonObject(bundle)) return null;
   const { resourceType, type, entry } = bundle;
   return {
     resourceType,
@@ -38,17 +39,17 @@ export function onlyReferencesOfBundle(bundle: unknown): unknown {
 }
 
 function onlyReferencesOfEntry(entry: unknown): unknown {
-  if (!isRecord(entry)) return null;
+  if (!isJsonObject(entry)) return null;
   const { resource, search, request } = entry;
   return {
     ...(resource !== undefined && { resource: onlyReferences(resource) }),
-    ...(isRecord(search) && { search: { mode: search['mode'] === 'include' ? 'include' : 'match' } }),
-    ...(isRecord(request) && isDeletion(request) && { request: { method: 'DELETE', url: request['url'] } }),
+    ...(isJsonObject(search) && { search: { mode: search['mode'] === 'include' ? 'include' : 'match' } }),
+    ...(isJsonObject(request) && isDeletion(request) && { request: { method: 'DELETE', url: request['url'] } }),
   };
 }
 
 /** The entry of a history of which there is nothing but the type and the id. */
-function isDeletion({ method, url }: Json): boolean {
+function isDeletion({ method, url }: JsonObject): boolean {
   return method === 'DELETE' && typeof url === 'string' && /^[A-Z][A-Za-z]+\/[A-Za-z0-9\-.]{1,64}$/.test(url);
 }
 
@@ -58,7 +59,7 @@ function referencesIn(value: unknown, depth: number): unknown {
     const kept = value.map((each) => referencesIn(each, depth + 1)).filter((each) => each !== undefined);
     return kept.length > 0 ? kept : undefined;
   }
-  if (!isRecord(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const { reference } = value;
   const members = Object.entries(value)
     .filter(([name]) => depth > 0 || name !== 'contained')
@@ -67,8 +68,4 @@ function referencesIn(value: unknown, depth: number): unknown {
   // A conditional reference is a search, by names and numbers of people; it refers to nobody before it has run.
   if (typeof reference === 'string' && /^[^\s?]{1,2048}$/.test(reference)) members.push(['reference', reference]);
   return members.length > 0 ? Object.fromEntries(members) : undefined;
-}
-
-function isRecord(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,14 +3,13 @@ import { DeniedError } from '../denied-error.js';
 import { splitJwt } from '../token/bearer.js';
 import { readDate } from '../token/claims.js';
 import { TokenError } from '../token/error.js';
-import { parseEncodedObject } from '../token/json-object.js';
-
-type Json = Readonly<Record<string, unknown>>;
+import { parseEncodedObject } from '../token/parse-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** A token that was refused: why, and what its issuer said in it, where that was proved. */
 export interface Refusal {
   readonly refused: string;
-  readonly claims: Json | undefined;
+  readonly claims: JsonObject | undefined;
 }
 
 /** Refusals that say nothing about the token. */
@@ -34,14 +33,17 @@ export function refusalOf(error: unknown, token: unknown, smart: SMARTConfig): R
  * The claims of a token whose signature was verified. Where an introspection server is asked, its answer counts, which is
  * not at hand; what an unproved token says is anybody's word, and is not kept.
  */
-export function provedClaims(token: unknown, { jwksEndpoint, tokenIntrospection }: SMARTConfig): Json | undefined {
+export function provedClaims(
+  token: unknown,
+  { jwksEndpoint, tokenIntrospection }: SMARTConfig,
+): JsonObject | undefined {
   if (typeof token !== 'string' || jwksEndpoint === undefined || tokenIntrospection !== undefined) return undefined;
   const jwt = splitJwt(token);
   return jwt && parseEncodedObject(jwt.encodedPayload);
 }
 
 /** An expired token is refused by every configuration; one that is only for somebody else need not be. */
-function holdsNow({ exp, nbf }: Json): boolean {
+function holdsNow({ exp, nbf }: JsonObject): boolean {
   const [ends, begins] = [readDate(exp), nbf === undefined ? 0 : readDate(nbf)];
   const now = Date.now();
   return ends !== undefined && begins !== undefined && now < ends && now >= begins;

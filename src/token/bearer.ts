@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import { TokenError } from './error.js';
 import type { HeaderReader } from './header.js';
-import { isBase64url, parseEncodedObject, type JsonObject } from './json-object.js';
+import type { JsonObject } from '../json-object.js';
+import { isBase64url, parseEncodedObject } from './parse-object.js';
 
 /** Takes what a host passes on as access token: a string within the limit. */
 export function readBearer(token: unknown, maxLength: number): string {

@@ -1,6 +1,6 @@
 import { types } from 'node:util';
 import { TokenError } from './error.js';
-import type { JsonObject } from './json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 export interface ClaimsPolicy {
   readonly issuers: ReadonlySet<string>;

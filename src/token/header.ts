@@ -1,5 +1,6 @@
 import { TokenError } from './error.js';
-import { freezeJson, parseEncodedObject, type JsonObject } from './json-object.js';
+import type { JsonObject } from '../json-object.js';
+import { freezeJson, parseEncodedObject } from './parse-object.js';
 
 /** What the header of a JWT must be before anything else about the token is looked at. */
 export interface HeaderPolicy {

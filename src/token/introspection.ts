@@ -4,7 +4,8 @@ import { fingerprint } from './bearer.js';
 import { readDate } from './claims.js';
 import { TokenError } from './error.js';
 import type { TokenEventListener } from './event.js';
-import { isJsonObject, type JsonObject } from './json-object.js';
+import type { JsonObject } from '../json-object.js';
+import { isJsonObject } from '../json-object.js';
 import { readJson, type ReadFailure } from './read-json.js';
 import { SharedAnswers, type DatedAnswer } from './shared-answers.js';
 

@@ -2,7 +2,9 @@ import { X509Certificate } from 'node:crypto';
 // Not all of jose, which would be half of the time that this package takes to load.
 import { importJWK } from 'jose/key/import';
 import { KEY_SHAPES, sameAlgorithm } from './algorithm.js';
-import { isBase64url, isJsonObject, type JsonObject } from './json-object.js';
+import type { JsonObject } from '../json-object.js';
+import { isJsonObject } from '../json-object.js';
+import { isBase64url } from './parse-object.js';
 import { signatureCheck, type SignatureCheck } from './signature.js';
 
 /** Why a member of a key set is not used. RFC 7517 §5 asks to skip such members, not to refuse the set. */

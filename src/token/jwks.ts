@@ -1,6 +1,6 @@
 import type { TokenEventListener } from './event.js';
 import { TokenError } from './error.js';
-import { isJsonObject } from './json-object.js';
+import { isJsonObject } from '../json-object.js';
 import { readJwk, type KeyFault, type VerificationKey } from './jwk.js';
 import { readJson, type ReadFailure } from './read-json.js';
 

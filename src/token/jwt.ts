@@ -3,7 +3,7 @@ import { fingerprint, splitJwt, type CompactJwt } from './bearer.js';
 import { checkClaims, readDate, type ClaimsPolicy, type RequiredClaims } from './claims.js';
 import { TokenError } from './error.js';
 import { HeaderReader, checkHeader, type HeaderPolicy } from './header.js';
-import { freezeJson, parseObject } from './json-object.js';
+import { freezeJson, parseObject } from './parse-object.js';
 import type { VerificationKey } from './jwk.js';
 import type { RemoteKeys } from './jwks.js';
 import { isOtherKind } from './kind.js';

@@ -1,5 +1,5 @@
 import { normalizeType } from './header.js';
-import type { JsonObject } from './json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** Claims that only ID tokens have: OpenID Connect Core §3.1.3.6 and §3.3.2.11, and FAPI's `s_hash`. */
 const ID_TOKEN_CLAIMS = ['at_hash', 'c_hash', 's_hash'] as const;

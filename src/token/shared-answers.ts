@@ -1,7 +1,8 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import type { AnswerStore } from './answer-store.js';
 import type { TokenEventListener } from './event.js';
-import { isJsonObject, type JsonObject } from './json-object.js';
+import type { JsonObject } from '../json-object.js';
+import { isJsonObject } from '../json-object.js';
 
 export interface SharedAnswersOptions {
   readonly store: AnswerStore;

@@ -1,4 +1,4 @@
-import type { JsonObject } from './json-object.js';
+import type { JsonObject } from '../json-object.js';
 
 /** An access token that was proved, and holds here and now. The same token may give the same object again. */
 export class VerifiedToken {

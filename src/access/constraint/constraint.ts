@@ -26,11 +26,6 @@ export interface ValueRule<V> {
   matcher(values: readonly V[], path: SearchParameterPath): ValueMatcher;
 }
 
-/** An object as JSON has it: no array, no null. */
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /** Members of one array that are looked at: more than JSON of a few megabytes has, and an end for one that lies about its length. */
 const MAX_MEMBERS = 200_000;
 

@@ -1,7 +1,7 @@
 import type { ValueMatcher, ValueRule } from './constraint.js';
-import { isObject } from './constraint.js';
 import type { DateRange } from './date-range.js';
 import { dateRange } from './date-range.js';
+import { isJsonObject } from '../../json-object.js';
 
 /** Relations between a resource's time and the value's (FHIR R4, 3.1.1.4.5 Prefixes). */
 type Relation = (resource: DateRange, value: DateRange) => boolean;
@@ -67,7 +67,7 @@ function textRange(value: unknown): DateRange | undefined {
 
 /** A side that is there but is no date spoils the Period: it must not count as open. */
 function periodRange(value: unknown): DateRange | undefined {
-  if (!isObject(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const { start, end } = value;
   if (start === undefined && end === undefined) return undefined;
   const first = start === undefined ? OPEN : textRange(start);
@@ -83,9 +83,9 @@ const OPEN: DateRange = { start: -Infinity, end: Infinity };
  * lists its events, or where its repetition is bounded by a Period; what else repeats has no limits that could be told.
  */
 function timingRange(value: unknown): DateRange | undefined {
-  if (!isObject(value)) return undefined;
+  if (!isJsonObject(value)) return undefined;
   const { event, repeat } = value;
-  const bounds = isObject(repeat) ? periodRange(repeat['boundsPeriod']) : undefined;
+  const bounds = isJsonObject(repeat) ? periodRange(repeat['boundsPeriod']) : undefined;
   const events: readonly unknown[] = Array.isArray(event) ? event : event === undefined ? [] : [event];
   const parts = [...(repeat === undefined ? [] : [bounds]), ...events.map(textRange)];
   let whole: DateRange | undefined;

@@ -3,9 +3,9 @@ import { resourceTypes } from '../../fhir/resource-types.js';
 import type { SearchParameterDefinition, SearchParameterPath } from '../../fhir/search-parameters.js';
 import { isFhirId, normalizeBaseUrl, parseFhirUrl } from '../../identity/fhir-url.js';
 import type { ValueMatcher, ValueRule } from './constraint.js';
-import { isObject } from './constraint.js';
 import { canonicalMatcher, isCanonical } from './match-uri.js';
 import { unescape } from './unescape.js';
+import { isJsonObject } from '../../json-object.js';
 
 /** A value of a reference parameter: the resource that it names, if it names one, and the text itself. */
 export interface ReferenceValue {
@@ -87,7 +87,7 @@ function literalMatcher(values: readonly ReferenceValue[], home: string | undefi
     if (base !== undefined) absolute.add(`${base}/${key}`);
   }
   return (value) => {
-    if (!isObject(value)) return false;
+    if (!isJsonObject(value)) return false;
     const { reference } = value;
     if (typeof reference !== 'string' || reference.length > MAX_REFERENCE_LENGTH) return false;
     if (relative.has(reference) || absolute.has(reference)) return true;

@@ -1,6 +1,7 @@
 import type { ValueMatcher, ValueRule } from './constraint.js';
-import { isObject, someMember } from './constraint.js';
+import { someMember } from './constraint.js';
 import { unescape } from './unescape.js';
+import { isJsonObject } from '../../json-object.js';
 
 /** The elements of a datatype that a string is looked for in (FHIR R4, 3.1.1.4.8 string: HumanName and Address). */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
@@ -42,7 +43,7 @@ export const STRING: ValueRule<string> = {
     };
     const parts = Object.hasOwn(PARTS, datatype) ? PARTS[datatype] : undefined;
     if (parts === undefined) return beginsWithAny;
-    return (value) => isObject(value) && parts.some((part) => someMember(value[part], beginsWithAny));
+    return (value) => isJsonObject(value) && parts.some((part) => someMember(value[part], beginsWithAny));
   },
 };
 

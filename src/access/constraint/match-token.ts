@@ -1,6 +1,7 @@
 import type { ValueMatcher, ValueRule } from './constraint.js';
-import { isObject, someMember } from './constraint.js';
+import { someMember } from './constraint.js';
 import { splitUnescaped } from './unescape.js';
+import { isJsonObject } from '../../json-object.js';
 
 /** `system|code` with its variants: a system left out (`code`), said to be absent (`|code`), or alone (`system|`). */
 export type TokenValue =
@@ -51,11 +52,11 @@ export const TOKEN: ValueRule<TokenValue> = {
       case 'CodeableConcept':
         return conceptMatcher(table);
       case 'Coding':
-        return (value) => isObject(value) && has(table, value['system'], value['code']);
+        return (value) => isJsonObject(value) && has(table, value['system'], value['code']);
       case 'Identifier':
-        return (value) => isObject(value) && has(table, value['system'], value['value']);
+        return (value) => isJsonObject(value) && has(table, value['system'], value['value']);
       case 'ContactPoint':
-        return (value) => isObject(value) && hasCode(table, value['value']);
+        return (value) => isJsonObject(value) && hasCode(table, value['value']);
       case 'boolean':
         return (value) => typeof value === 'boolean' && hasCode(table, value ? 'true' : 'false');
       default:
@@ -65,8 +66,8 @@ export const TOKEN: ValueRule<TokenValue> = {
 };
 
 function conceptMatcher(table: TokenTable): ValueMatcher {
-  const matchesCoding: ValueMatcher = (coding) => isObject(coding) && has(table, coding['system'], coding['code']);
-  return (value) => isObject(value) && someMember(value['coding'], matchesCoding);
+  const matchesCoding: ValueMatcher = (coding) => isJsonObject(coding) && has(table, coding['system'], coding['code']);
+  return (value) => isJsonObject(value) && someMember(value['coding'], matchesCoding);
 }
 
 /**

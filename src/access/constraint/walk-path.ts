@@ -1,6 +1,7 @@
 import type { SearchParameterPath } from '../../fhir/search-parameters.js';
 import type { ValueMatcher } from './constraint.js';
-import { boundedLength, isObject } from './constraint.js';
+import { boundedLength } from './constraint.js';
+import { isJsonObject } from '../../json-object.js';
 
 /** All of them must hold for an entry to count: `Patient.telecom[system=phone]`. */
 type Filters = readonly { readonly property: string; readonly value: string }[];
@@ -38,7 +39,7 @@ export function leadsAnyToMatch(paths: readonly WalkedPath[], resource: unknown)
  * servers differ in it; an array within an array is no FHIR and leads nowhere.
  */
 function leadsToMatch(step: Step, owner: unknown): boolean {
-  if (!isObject(owner)) return false;
+  if (!isJsonObject(owner)) return false;
   const held = owner[step.property];
   if (held === undefined) return false;
   if (!Array.isArray(held)) return memberMatches(step, held);
@@ -55,5 +56,5 @@ function memberMatches({ filters, below }: Step, member: unknown): boolean {
 }
 
 function passes(filters: Filters, entry: unknown): boolean {
-  return isObject(entry) && filters.every(({ property, value }) => entry[property] === value);
+  return isJsonObject(entry) && filters.every(({ property, value }) => entry[property] === value);
 }

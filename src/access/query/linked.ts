@@ -1,9 +1,9 @@
+import { isJsonObject } from '../../json-object.js';
+
 /** How deep a resource is followed: deeper than any element of the definitions lies without recursion. */
 const MAX_DEPTH = 64;
 
 const HISTORY = /\/_history\/[A-Za-z0-9\-.]{1,64}$/;
-
-type Members = Readonly<Record<string, unknown>>;
 
 /**
  * Of the entries of a search result that may be seen, those that what may be seen accounts for: the matches, and each
@@ -37,14 +37,14 @@ export function linkedEntries(entries: readonly unknown[]): readonly unknown[] {
 
 /** FHIR R4, Bundle.entry.search.mode: what is no `include` is a match, or a message about the search. */
 function isIncluded(entry: unknown): boolean {
-  return isObject(entry) && isObject(entry['search']) && entry['search']['mode'] === 'include';
+  return isJsonObject(entry) && isJsonObject(entry['search']) && entry['search']['mode'] === 'include';
 }
 
 /** What the entries' resources may be referred to by: type and id, the full URL, and the canonical URL of an artifact. */
 function namesOf(entries: readonly unknown[]): ReadonlyMap<string, readonly unknown[]> {
   const byName = new Map<string, unknown[]>();
   for (const entry of entries) {
-    if (!isObject(entry) || !isObject(entry['resource'])) continue;
+    if (!isJsonObject(entry) || !isJsonObject(entry['resource'])) continue;
     const { resourceType, id, url } = entry['resource'];
     const relative = typeof resourceType === 'string' && typeof id === 'string' ? `${resourceType}/${id}` : undefined;
     for (const name of new Set([relative, entry['fullUrl'], url])) {
@@ -60,7 +60,7 @@ function namesOf(entries: readonly unknown[]): ReadonlyMap<string, readonly unkn
 /** The literal references in an entry's resource, and the texts that could be canonicals, both without a version. */
 function referencesIn(entry: unknown): ReadonlySet<string> {
   const found = new Set<string>();
-  if (isObject(entry)) collect(entry['resource'], '', 0, found);
+  if (isJsonObject(entry)) collect(entry['resource'], '', 0, found);
   return found;
 }
 
@@ -72,11 +72,7 @@ function collect(value: unknown, property: string, depth: number, found: Set<str
     return;
   } else if (Array.isArray(value)) {
     for (const member of value) collect(member, property, depth + 1, found);
-  } else if (isObject(value)) {
+  } else if (isJsonObject(value)) {
     for (const [name, member] of Object.entries(value)) collect(member, name, depth + 1, found);
   }
-}
-
-function isObject(value: unknown): value is Members {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

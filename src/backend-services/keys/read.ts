@@ -3,6 +3,7 @@ import type { Jwk } from './jwk.js';
 import type { SmartKey } from './key.js';
 import { keyFromJwk, smartKey } from './key.js';
 import { findPemBlocks, keyFromPemBlock, unreadable } from './pem.js';
+import { isJsonObject } from '../../json-object.js';
 
 /** How key texts are read. */
 export interface ReadKeyOptions {
@@ -60,18 +61,14 @@ function readJson(text: string): SmartKey[] {
 
 /** The members of a parsed JWK or JWK Set. */
 export function jwksOf(json: unknown): Jwk[] {
-  if (!isRecord(json)) throw unreadable('the JSON is neither a JSON Web Key nor a JSON Web Key Set');
+  if (!isJsonObject(json)) throw unreadable('the JSON is neither a JSON Web Key nor a JSON Web Key Set');
   if (!('keys' in json)) return [json];
   const { keys } = json;
-  if (!Array.isArray(keys) || !keys.every(isRecord)) {
+  if (!Array.isArray(keys) || !keys.every(isJsonObject)) {
     throw unreadable('"keys" is not a list of JSON Web Keys (RFC 7517 §5.1)');
   }
   if (keys.length > MAX_KEYS) {
     throw new BackendServicesError('ERR_KEY_UNREADABLE', `key: the set holds more than ${MAX_KEYS} keys`);
   }
   return keys;
-}
-
-function isRecord(value: unknown): value is Jwk {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 import { KEY_SHAPES } from '../../token/algorithm.js';
-import { isJsonObject } from '../../token/json-object.js';
-import type { JsonObject } from '../../token/json-object.js';
+import { isJsonObject } from '../../json-object.js';
+import type { JsonObject } from '../../json-object.js';
 import { readJson } from '../../token/read-json.js';
 import type { ReadFailure } from '../../token/read-json.js';
 import type { Settings } from '../settings.js';

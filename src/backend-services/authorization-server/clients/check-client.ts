@@ -7,6 +7,7 @@ import type { PublicJwks } from '../../keys/jwk.js';
 import { checkJwks } from '../../keys/publish.js';
 import { isLoopbackHost, isPublicAddress } from '../wire/addresses.js';
 import type { ClientAuthMethod, ClientGrantType, RegisteredClient } from './client.js';
+import { isJsonObject } from '../../../json-object.js';
 
 /** What a server's configuration decides about registrations. */
 export interface ClientPolicy {
@@ -46,7 +47,7 @@ const MAX_REDIRECT_URIS = 50;
  * @throws ClientMetadataError
  */
 export function checkClient(metadata: unknown, policy: ClientPolicy): RegisteredClient {
-  if (!isRecord(metadata)) throw invalid('client metadata must be a JSON object');
+  if (!isJsonObject(metadata)) throw invalid('client metadata must be a JSON object');
   const redirectUris = checkRedirectUris(metadata['redirect_uris'] ?? []);
   const authMethod = checkAuthMethod(metadata['token_endpoint_auth_method'] ?? 'private_key_jwt');
   const grantTypes = checkGrantTypes(
@@ -197,10 +198,6 @@ function isAuthMethod(value: string): value is ClientAuthMethod {
 
 function isStringArray(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((member) => typeof member === 'string');
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function parseUrl(text: string): URL | undefined {

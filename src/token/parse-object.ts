@@ -1,16 +1,14 @@
 import { isUtf8 } from 'node:buffer';
-
-/** A JSON object: what RFC 7515 asks of a header, RFC 7519 of claims, RFC 7662 of an answer. */
-export type JsonObject = Readonly<Record<string, unknown>>;
+import type { JsonObject } from '../json-object.js';
+import { isJsonObject } from '../json-object.js';
 
 /** Levels of objects and arrays inside a claim set. Real claims have 3 or 4; walkers further down need not fear the stack. */
 export const MAX_DEPTH = 32;
 
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Parses base64url-encoded UTF-8 JSON (RFC 7515 §2, no padding); `undefined` if it is anything but an object. */
+/**
+ * Parses base64url-encoded UTF-8 JSON (RFC 7515 §2, no padding); `undefined` if it is anything but an object: that is what
+ * RFC 7515 asks of a header, RFC 7519 of claims, RFC 7662 of an answer.
+ */
 export function parseEncodedObject(encoded: string): JsonObject | undefined {
   return isBase64url(encoded) ? parseObject(Buffer.from(encoded, 'base64url')) : undefined;
 }

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { MAX_DEPTH, freezeJson, isBase64url, parseEncodedObject } from '../../src/token/json-object.js';
+import { MAX_DEPTH, freezeJson, isBase64url, parseEncodedObject } from '../../src/token/parse-object.js';
 import { encode } from './issuer.js';
 
-describe('token/json-object', () => {
+describe('token/parse-object', () => {
   it('knows base64url, without padding, from everything else', () => {
     for (const good of ['AA', 'AAA', 'AAAA', 'AAAAAA', 'Az0_-A']) expect(isBase64url(good), good).to.equal(true);
     for (const bad of ['', 'A', 'AAAAA', 'AA==', ' AAA', 'AAA ', 'AA\n', '=AAA', 'AA+A', 'AA/A', 'ÄAAA']) {
