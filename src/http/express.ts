@@ -53,7 +53,8 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       request.body === undefined || isUnread(request)
         ? readBody(request, guard.settings.maxBodyBytes)
         : { parsed: request.body };
-    void guard.admit({ method, url, headers, body }).then((admission) => {
+    const admit = async (): Promise<void> => {
+      const admission = await guard.admit({ method, url, headers, body });
       if (admission.verdict === 'refused') {
         // Whoever sends more than is read gets the answer, and then no second request on this connection.
         if (!request.complete) response.setHeader('connection', 'close');
@@ -74,7 +75,8 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       else if (admission.judgeResponse) holdResponse(response, admission.judgeResponse, asksForList(admission.request));
       redirect(request, target);
       next();
-    }, next);
+    };
+    admit().catch(next);
   };
 }
 
@@ -102,8 +104,8 @@ function replace(request: ExpressRequest, { execute }: Admitted): void {
     else if (headers[name] !== undefined) Reflect.deleteProperty(headers, name);
   }
   // In Express 5 the query is worked out from the URL anew, with a parser of the host's choice: here it is fixed.
-  if (request.originalUrl.includes('?') || Object.hasOwn(request, 'query'))
-    define(request, 'query', queryObject(query));
+  const hasOwn = Object.hasOwn(request, 'query') || !('query' in request);
+  if (query.length > 0 || hasOwn || request.originalUrl.includes('?')) define(request, 'query', queryObject(query));
   if (method === 'GET' && request.body === undefined) return;
   define(request, 'body', body && ('form' in body ? queryObject(body.form) : body.json));
   // Body parsers look here whether somebody was before them.
@@ -118,7 +120,10 @@ function redirect(request: ExpressRequest, target: string): void {
 }
 
 function define(request: ExpressRequest, name: string, value: unknown): void {
-  Object.defineProperty(request, name, { value, writable: true, enumerable: true, configurable: true });
+  const isFixed = Object.getOwnPropertyDescriptor(request, name)?.configurable === false;
+  // One that somebody fixed in its place takes a value, or throws, and then the request fails.
+  if (isFixed) Object.assign(request, { [name]: value });
+  else Object.defineProperty(request, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
 export { createGuard } from './guard.js';

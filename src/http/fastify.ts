@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import omit from 'lodash/omit.js';
 import type { SMARTHandler } from '../handler.js';
 import type { GuardSettings } from './asking.js';
 import type { Admitted, GuardOptions } from './guard.js';
@@ -119,8 +120,11 @@ function isAboutJobs({ basePath, bulkData }: GuardSettings, url: string): boolea
 async function answerHead({ raw, server }: FastifyRequestLike, reply: FastifyReplyLike): Promise<unknown> {
   const { url = '', headers } = raw;
   const { statusCode, headers: answered } = await server.inject({ method: 'GET', url, headers: { ...headers } });
-  return reply.code(statusCode).headers(answered).send();
+  return reply.code(statusCode).headers(omit(answered, OF_CONNECTION)).send();
 }
+
+/** What a connection is told, and not about the answer (RFC 9110, 7.6.1): that one is not the client's. */
+const OF_CONNECTION = ['connection', 'keep-alive', 'transfer-encoding'];
 
 /** Fastify: hooks of this plugin belong to the scope that registers it, not to one of its own. */
 Object.assign(smartFhirFastify, {

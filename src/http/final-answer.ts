@@ -33,6 +33,7 @@ const NOT_PASSED_ON = new Set([
   'content-length',
   'content-encoding',
   'transfer-encoding',
+  'trailer',
   'content-md5',
   'digest',
   'www-authenticate',

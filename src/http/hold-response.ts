@@ -17,7 +17,7 @@ const MAX_HELD_BYTES = 64 * 1024 * 1024;
 export function holdResponse(response: ExpressResponse, judge: Admitted['judgeResponse'], isList = false): void {
   const chunks: (Buffer | string)[] = [];
   let size = 0;
-  let phase: 'holding' | 'judging' | 'sending' = 'holding';
+  let phase: 'holding' | 'judging' | 'sending' | 'sent' = 'holding';
   const original = {
     writeHead: response.writeHead.bind(response),
     write: response.write.bind(response),
@@ -37,29 +37,33 @@ export function holdResponse(response: ExpressResponse, judge: Admitted['judgeRe
   };
   const finish = (body: ServerResponse['body'], callback?: () => void): void => {
     phase = 'judging';
-    void judge({ status: response.statusCode, headers: response.getHeaders(), body }).then(
-      (answer) => {
+    void judge({ status: response.statusCode, headers: response.getHeaders(), body })
+      .then((answer) => {
         phase = 'sending';
         // Not what a host has put in front of ours, as a compression behind the guard: it knows of another answer.
         if (response.writeHead !== writeHead) response.writeHead = original.writeHead;
         if (response.write !== write) response.write = write;
         sendAnswer(response, answer, original.end, callback);
-      },
-      () => original.destroy(),
-    );
+        phase = 'sent';
+      })
+      // Node takes no such head, say: nobody else would hear of it.
+      .catch(() => original.destroy());
   };
   const writeHead = (status: number, ...rest: unknown[]): NodeResponse =>
-    phase === 'sending' ? original.writeHead(status, ...(rest as [never])) : headOnly(response, status, rest);
+    phase === 'sending' || phase === 'sent'
+      ? original.writeHead(status, ...(rest as [never]))
+      : headOnly(response, status, rest);
   const write = (chunk: unknown, ...rest: unknown[]): boolean => {
-    // HTTP/2 sends in this way what `end` was given.
-    if (phase === 'sending' && !response.writableEnded) return original.write(chunk, ...(rest as [never]));
-    take(chunk, rest[0]);
+    // HTTP/2 sends in this way what `end` was given, on the spot. Whatever else comes now comes too late.
+    if (phase === 'sending') return original.write(chunk, ...(rest as [never]));
+    if (phase === 'holding') take(chunk, rest[0]);
     callbackIn(rest)?.();
     return true;
   };
 
   response.writeHead = writeHead;
   response.flushHeaders = () => undefined;
+  holdHints(response);
   response.write = write;
   response.end = ((...args: unknown[]) => {
     if (phase !== 'holding') return response;
@@ -84,8 +88,16 @@ function bodyOf(chunks: readonly (Buffer | string)[]): Buffer | string | undefin
   return Buffer.concat(chunks.map((each) => (typeof each === 'string' ? Buffer.from(each) : each)));
 }
 
+/** Nothing is said beforehand (103), nor afterwards: HTTP/2 sends trailers though the length is known. */
+function holdHints(response: NodeResponse): void {
+  response.writeEarlyHints = (_hints: unknown, callback?: () => void) => callback?.();
+  if (!('setTrailer' in response)) return;
+  Object.assign(response, { addTrailers: () => undefined, setTrailer: () => undefined });
+}
+
 /** Lets status and headers wait on a response until something is sent. */
 export function holdHead(response: NodeResponse): void {
+  holdHints(response);
   response.writeHead = (status: number, ...rest: unknown[]) => headOnly(response, status, rest);
   response.flushHeaders = () => undefined;
 }

@@ -94,38 +94,51 @@ export function isBoundedJson(value: unknown, depth = 0): boolean {
 }
 
 /**
- * Whether a value is what its JSON says, so that judging the one is judging the other: nothing that JSON.stringify would
- * leave out, turn into something else or ask for its JSON, and within the bounds of {@link isBoundedJson}.
+ * A copy of a value that is what its JSON says, so that judging the one is judging the other: nothing that JSON.stringify
+ * would leave out, turn into something else or ask for its JSON, and within the bounds of {@link isBoundedJson}. Undefined
+ * for any other value. The host may go on changing its own meanwhile.
  */
-export function isPlainJson(value: unknown): boolean {
-  return typeof value === 'object' && value !== null ? isPlainHolder(value, 0) : isPlainLeaf(value);
+export function plainCopy(value: unknown): { readonly value: unknown } | undefined {
+  const copy = copyOf(value, 0);
+  return copy === NOT_PLAIN ? undefined : { value: copy };
 }
 
-/** Texts, and what holds others, come first here: of these there are the most, and this looks at all that is answered. */
-function isPlainHolder(holder: object, depth: number): boolean {
-  if (depth === MAX_JSON_DEPTH || (holder as { readonly toJSON?: unknown }).toJSON !== undefined) return false;
+const NOT_PLAIN = Symbol('not plain');
+
+function copyOf(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return isPlainLeaf(value) ? value : NOT_PLAIN;
+  if (depth === MAX_JSON_DEPTH || (value as { readonly toJSON?: unknown }).toJSON !== undefined) return NOT_PLAIN;
+  return Array.isArray(value) ? copyOfList(value as readonly unknown[], depth) : copyOfObject(value, depth);
+}
+
+function copyOfList(list: readonly unknown[], depth: number): unknown {
+  if (Object.getPrototypeOf(list) !== Array.prototype) return NOT_PLAIN;
+  const copy: unknown[] = [];
+  // By the index: JSON.stringify asks no iterator, and knows of holes.
+  for (let index = 0; index < list.length; index += 1) {
+    const member = list[index];
+    const own = typeof member === 'string' ? member : copyOf(member, depth + 1);
+    if (own === NOT_PLAIN) return NOT_PLAIN;
+    copy.push(own);
+  }
+  return copy;
+}
+
+function copyOfObject(holder: object, depth: number): unknown {
   const prototype: unknown = Object.getPrototypeOf(holder);
-  if (Array.isArray(holder)) {
-    if (prototype !== Array.prototype) return false;
-    const list = holder as readonly unknown[];
-    // Not every(), which passes over holes.
-    for (let index = 0; index < list.length; index += 1) {
-      const member = list[index];
-      if (typeof member !== 'string' && !isPlainMember(member, depth)) return false;
-    }
-    return true;
+  if (prototype !== Object.prototype && prototype !== null) return NOT_PLAIN;
+  // Members that give something else each time give it once; those that JSON would not show are not judged either.
+  const copy: Record<string, unknown> = { ...holder };
+  for (const name in copy) {
+    if (name === '__proto__') return NOT_PLAIN;
+    const member = copy[name];
+    // Texts first: of these there are the most, and this looks at all that is answered.
+    if (typeof member === 'string') continue;
+    const own = copyOf(member, depth + 1);
+    if (own === NOT_PLAIN) return NOT_PLAIN;
+    if (own !== member) copy[name] = own;
   }
-  if (prototype !== Object.prototype && prototype !== null) return false;
-  for (const name in holder) {
-    if (name === '__proto__') return false;
-    const member = (holder as Readonly<Record<string, unknown>>)[name];
-    if (typeof member !== 'string' && !isPlainMember(member, depth)) return false;
-  }
-  return true;
-}
-
-function isPlainMember(member: unknown, depth: number): boolean {
-  return typeof member === 'object' && member !== null ? isPlainHolder(member, depth + 1) : isPlainLeaf(member);
+  return copy;
 }
 
 function isPlainLeaf(value: unknown): boolean {

@@ -1,6 +1,6 @@
 import type { ServerResponse as NodeResponse } from 'node:http';
 import type { AnsweredJson } from './json.js';
-import { isPlainJson } from './json.js';
+import { plainCopy } from './json.js';
 import { isJsonMedia } from './media.js';
 
 /** The parts of an Express response that are read or replaced, in Express 4 and 5. */
@@ -19,13 +19,11 @@ type MakeEtag = (body: string, encoding: 'utf8') => string;
  * @param isList Whether no ETag has to be made, because none of the whole is kept.
  */
 export function takenJson(response: ExpressResponse, value: unknown, isList: boolean): AnsweredJson | undefined {
-  const isTaken =
-    typeof value === 'object' &&
-    isJsonAnswer(response) &&
-    response.app?.get('json replacer') === undefined &&
-    isPlainJson(value);
-  if (!isTaken) return undefined;
-  return isList ? { value } : withEtag(response, value);
+  if (typeof value !== 'object' || !isJsonAnswer(response) || response.app?.get('json replacer') !== undefined) {
+    return undefined;
+  }
+  const copy = plainCopy(value);
+  return copy && !isList ? withEtag(response, copy) : copy;
 }
 
 function isJsonAnswer(response: NodeResponse): boolean {
@@ -34,11 +32,10 @@ function isJsonAnswer(response: NodeResponse): boolean {
 }
 
 /** Express makes an ETag of what it sends, unless the host has set one or wants none. */
-function withEtag(response: ExpressResponse, value: object | null): AnsweredJson {
+function withEtag(response: ExpressResponse, { value }: AnsweredJson): AnsweredJson {
   const makeEtag = response.app?.get('etag fn');
   if (typeof makeEtag !== 'function' || response.hasHeader('etag')) return { value };
   const text = JSON.stringify(value);
   response.setHeader('ETag', (makeEtag as MakeEtag)(text, 'utf8'));
-  // The host may go on changing its value; what is judged has to be what is sent.
-  return { value: JSON.parse(text) as unknown, text };
+  return { value, text };
 }

@@ -42,6 +42,8 @@ for (const [name, version] of Object.entries(VERSIONS)) {
     /** What a client gets from an application with these handlers under the base path, in order. */
     async function answered(path: string, ...handlers: readonly unknown[]): Promise<Answered> {
       const app = version();
+      // Else Express writes errors to the console.
+      app.set('env', 'test');
       for (const handler of handlers) app.use('/fhir', handler as express.Handler);
       const server = await listening(createServer(app as unknown as RequestListener));
       try {
@@ -163,6 +165,106 @@ for (const [name, version] of Object.entries(VERSIONS)) {
       }
     });
 
+    it('nothing that comes after the end leaves, though something in front of the guard ends late', async () => {
+      const late: Handler = (_request, response, next) => {
+        const end = response.end.bind(response) as (...args: unknown[]) => unknown;
+        // As a session does that is stored first.
+        Object.assign(response, { end: (...args: unknown[]) => (setTimeout(() => end(...args), 40), response) });
+        next();
+      };
+      const secret = JSON.stringify(patient('bob'));
+      for (const id of ['alice', 'bob']) {
+        const own: Handler = (_request, response) => {
+          response.json(patient(id));
+          for (const ms of [0, 5, 20, 60]) setTimeout(() => response.write(secret), ms);
+        };
+        const { status, text } = await answered('/Patient/alice', late, guard, own);
+        expect([status, text.includes('"bob"')], id).to.deep.equal([id === 'alice' ? 200 : 403, false]);
+      }
+    });
+
+    it('what Node does not take ends the request, and not the process', async () => {
+      const odd: readonly Handler[] = [
+        (_request, response) =>
+          Object.defineProperty(response, 'statusCode', { value: undefined }).json(patient('alice')),
+        (_request, response) => {
+          response.statusCode = 20;
+          response.json(patient('alice'));
+        },
+      ];
+      for (const own of odd) {
+        const failed = await answered('/Patient/alice', guard, own).catch(() => undefined);
+        expect(failed?.text ?? '').to.not.include('Patient');
+      }
+      const trailing: Handler = (_request, response) => {
+        response.setHeader('Trailer', 'x-sum');
+        response.addTrailers({ 'x-sum': 'bob' });
+        response.json(patient('alice'));
+      };
+      const { status, headers, json } = await answered('/Patient/alice', guard, trailing);
+      expect([status, json, headers['trailer']]).to.deep.equal([200, patient('alice'), undefined]);
+      const throwing: Handler = (_request, response, next) => {
+        Object.assign(response, {
+          writeHead: () => {
+            throw new Error('a listener of the host');
+          },
+        });
+        next();
+      };
+      const own: Handler = (_request, response) => response.json(patient('alice'));
+      expect(await answered('/Patient/alice', throwing, guard, own).catch(() => 'broken off')).to.equal('broken off');
+    });
+
+    it('no hints go ahead of it', async () => {
+      const hinting: Handler = (_request, response) => {
+        response.writeEarlyHints({ link: '</fhir/Patient/bob>; rel=preload' }, () => response.json(patient('alice')));
+      };
+      expect((await answered('/Patient/alice', guard, hinting)).json).to.deep.equal(patient('alice'));
+    });
+
+    it('a host may change what it answered, at once or in a moment', async () => {
+      for (const path of ['/Patient/alice', '/Patient?_id=alice']) {
+        for (const steps of [0, 1, 2, 3, 4, 5, 8]) {
+          const own: Handler = async (_request, response) => {
+            const stored: Record<string, unknown> = { ...patient('alice') };
+            const found = { resourceType: 'Bundle', type: 'searchset', total: 1, entry: [{ resource: stored }] };
+            response.set('ETag', 'W/"1"').json(path.includes('?') ? found : stored);
+            for (let step = 0; step < steps; step += 1) await Promise.resolve();
+            Object.assign(stored, { id: 'bob', name: 'bob' });
+            found.entry.push({ resource: { id: 'bob' } });
+          };
+          const { status, text } = await answered(path, guard, own);
+          expect([status, text.includes('alice'), text.includes('bob')], `${path} ${steps}`).to.deep.equal([
+            200,
+            true,
+            false,
+          ]);
+        }
+      }
+    });
+
+    it("a host's query that is fixed in its place is the one that was judged all the same", async () => {
+      const seen: unknown[] = [];
+      const look: Handler = (request, response) => {
+        seen.push({ ...(request as unknown as { readonly query: Json }).query });
+        response.json({ resourceType: 'Bundle', type: 'searchset', entry: [] });
+      };
+      const fixed: Handler = (request, _response, next) => {
+        Object.defineProperty(request, 'query', { value: { _summary: 'count' }, writable: true });
+        next();
+      };
+      const frozen: Handler = (request, _response, next) => {
+        Object.defineProperty(request, 'query', { value: { _summary: 'count' } });
+        next();
+      };
+      // Express 4 has its own, which can be replaced.
+      const { status } = await answered('/Observation?patient=alice', fixed, guard, look);
+      expect(status).to.equal(200);
+      expect(seen).to.deep.equal([{ patient: 'alice' }]);
+      const refused = await answered('/Observation?patient=alice', frozen, guard, look);
+      if (name === 'Express 5') expect([refused.status, seen.length]).to.deep.equal([500, 1]);
+    });
+
     it('the request is the one that was judged: query, body and headers', async () => {
       const seen: unknown[] = [];
       const look: Handler = (request, response) => {
@@ -196,7 +298,11 @@ describe('what is held in Fastify over HTTP/2', () => {
       async (fhir) => {
         const options = { handler: issuer.handler(), baseUrl: BASE, fhirVersion: '4.0.1' };
         await fhir.register(smartFhirFastify as never, options as never);
-        fhir.get('/Patient/:id', async (_request, reply) => reply.send(patient('alice')));
+        fhir.get('/Patient/:id', async (request, reply) => {
+          const { id } = request.params as { readonly id: string };
+          if (id === 'trailed') reply.trailer('x-sum', async () => 'SECRET');
+          return reply.send(patient('alice'));
+        });
       },
       { prefix: '/fhir' },
     );
@@ -208,6 +314,8 @@ describe('what is held in Fastify over HTTP/2', () => {
       expect([own.status, JSON.parse(own.text)]).to.deep.equal([200, patient('alice')]);
       const other = await get(session, { ':path': '/fhir/Patient/bob', ...headers });
       expect(other.status).to.equal(403);
+      const trailed = await get(session, { ':path': '/fhir/Patient/trailed', ...headers });
+      expect([trailed.status, trailed.trailers]).to.deep.equal([403, undefined]);
     } finally {
       session.close();
       await app.close();
@@ -218,16 +326,18 @@ describe('what is held in Fastify over HTTP/2', () => {
   function get(
     session: Http2Session & { request?: unknown },
     headers: Readonly<Record<string, string>>,
-  ): Promise<{ readonly status: number; readonly text: string }> {
+  ): Promise<{ readonly status: number; readonly text: string; readonly trailers: unknown }> {
     const stream = (session as ReturnType<typeof connectHttp2>).request(headers);
     return new Promise((resolve, reject) => {
       let status = 0;
       let text = '';
+      let trailers: unknown;
       stream.setEncoding('utf8');
       stream.on('response', (answer) => (status = Number(answer[':status'])));
+      stream.on('trailers', (given: Json) => (trailers = given['x-sum']));
       stream.on('data', (piece: string) => (text += piece));
-      stream.on('end', () => {
-        resolve({ status, text });
+      stream.on('close', () => {
+        resolve({ status, text, trailers });
       });
       stream.on('error', reject);
       stream.end();

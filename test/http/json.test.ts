@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MAX_JSON_DEPTH, isBoundedJson, isPlainJson, parseAnswer, parseStrictJson } from '../../src/http/json.js';
+import { MAX_JSON_DEPTH, isBoundedJson, parseAnswer, parseStrictJson, plainCopy } from '../../src/http/json.js';
 import { RUNS } from '../runs.js';
 
 const parse = (text: string): unknown => parseStrictJson(Buffer.from(text));
@@ -210,7 +210,9 @@ describe('JSON that every parser reads alike', () => {
     it('is plain if it is what its JSON says', () => {
       fc.assert(
         fc.property(fc.anything({ withDate: true, withNullPrototype: true, withSparseArray: true }), (value) => {
-          if (!isPlainJson(value)) return;
+          const copy = plainCopy(value);
+          if (!copy) return;
+          expect(JSON.stringify(copy.value)).to.equal(JSON.stringify(value));
           const again: unknown = JSON.parse(JSON.stringify(value));
           // Without a prototype it is no less an object.
           expect(JSON.stringify(again)).to.equal(JSON.stringify(value));
@@ -222,10 +224,29 @@ describe('JSON that every parser reads alike', () => {
         fc.property(fc.jsonValue(), (value) => {
           const again: unknown = JSON.parse(JSON.stringify(value));
           fc.pre(!JSON.stringify(again).includes('__proto__'));
-          expect(isPlainJson(again)).to.equal(true);
+          expect(plainCopy(again)).to.deep.equal({ value: again });
         }),
         { numRuns: RUNS },
       );
+    });
+
+    it('is copied: what becomes of it later, or gives another value each time, is not what was judged', () => {
+      let asked = 0;
+      const value = {
+        list: [{ a: 1 }],
+        get changing() {
+          return (asked += 1);
+        },
+      };
+      Object.defineProperty(value, 'hidden', { value: 1 });
+      const { value: copy } = plainCopy(value) ?? {};
+      value.list[0]!.a = 2;
+      value.list.push({ a: 3 });
+      expect([copy, JSON.stringify(copy)]).to.deep.equal([
+        { list: [{ a: 1 }], changing: 1 },
+        '{"list":[{"a":1}],"changing":1}',
+      ]);
+      expect(copy).to.not.have.property('hidden');
     });
 
     const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
@@ -254,7 +275,7 @@ describe('JSON that every parser reads alike', () => {
     };
     for (const [name, value] of Object.entries(odd)) {
       it(`is not plain with ${name}`, () => {
-        expect(isPlainJson(value)).to.equal(false);
+        expect(plainCopy(value)).to.equal(undefined);
       });
     }
   });
