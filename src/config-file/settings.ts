@@ -55,6 +55,7 @@ export interface GatewaySection {
   readonly listen?: { readonly host?: string; readonly port?: number };
   readonly upstreamNames?: readonly string[];
   readonly upstreamHeaders?: Readonly<Record<string, string>>;
+  readonly pageLinkKey?: string;
   readonly forwardAuthorization?: boolean;
   readonly bindsVersion?: boolean;
   readonly bindsAbsence?: boolean;

@@ -2,12 +2,13 @@ import type { FinalAnswer } from '../http/guard.js';
 import type { IssueCode } from '../http/outcome.js';
 import { outcomeOf } from '../http/outcome.js';
 
-type FailureStatus = 400 | 405 | 406 | 412 | 500 | 502 | 503 | 504;
+type FailureStatus = 400 | 405 | 406 | 410 | 412 | 500 | 502 | 503 | 504;
 
 const FAILURES: Readonly<Record<FailureStatus, readonly [IssueCode, string]>> = {
   400: ['structure', 'The request is malformed'],
   405: ['not-supported', 'Not supported'],
   406: ['not-supported', 'Not supported'],
+  410: ['not-found', 'This page is there no more: search again'],
   412: ['conflict', 'The resource is not in the version that the request is for'],
   500: ['exception', 'The request could not be served'],
   502: ['transient', 'The FHIR server cannot be reached, or answered with what cannot be used'],

@@ -41,6 +41,11 @@ export class BaseUrls {
     return `${this.#public.text}${below}`;
   }
 
+  /** What follows the public base in a URL: empty, or from a slash or a question mark on. Undefined for a URL elsewhere. */
+  below(url: string): string | undefined {
+    return belowBase(url, this.#public);
+  }
+
   /** Whether a URL is the public base or below it. */
   isPublic(url: string): boolean {
     return belowBase(url, this.#public) !== undefined;

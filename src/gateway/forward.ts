@@ -16,6 +16,7 @@ import { withoutForeignLinks } from './foreign-links.js';
 import { bodyOf, readAnswer } from './read-answer.js';
 import { passedHeaders } from './response-headers.js';
 import { rewriteBody, rewriteParameters } from './rewrite.js';
+import type { AskedPage, PageLinks } from './page-links.js';
 import type { RequestScope } from './scope.js';
 import type { Upstream, UpstreamAnswer, UpstreamRequest } from './upstream.js';
 import { discard } from './upstream.js';
@@ -33,17 +34,24 @@ export interface Forwarding {
   readonly basePath: string;
   /** What a write is bound to. */
   readonly binding: Binding;
+  readonly pages: PageLinks;
 }
 
-/** Executes an admitted request upstream and has the answer judged. @throws UpstreamError */
+/**
+ * Executes an admitted request upstream and has the answer judged.
+ *
+ * @param page The page of the admitted search that is asked for. Default the first.
+ * @throws UpstreamError
+ */
 export async function forward(
   forwarding: Forwarding,
   scope: RequestScope,
   admitted: Admitted,
   asked: HeaderBag,
+  page?: AskedPage,
 ): Promise<FinalAnswer | StreamedAnswer> {
-  const { upstream, bases } = forwarding;
-  const executed = requestOf(forwarding, scope, admitted);
+  const { upstream, bases, pages } = forwarding;
+  const executed = requestOf(forwarding, scope, admitted, page);
   if (executed === 'precondition-failed') return failureAnswer(412);
   const { request, failed } = executed;
   if (admitted.judgeStream) return forwardStream(forwarding, scope, request, admitted.judgeStream);
@@ -54,7 +62,8 @@ export async function forward(
   const answered = readAnswer(answer, bases);
   const whole = failed.length === 0 ? answered?.value : withFailed(answered?.value, failed);
   // What is read is somebody's data, links and all.
-  const resource = asksForResource(admitted.request) ? whole : withoutForeignLinks(whole, bases);
+  const linked = asksForResource(admitted.request) ? whole : withoutForeignLinks(whole, bases);
+  const resource = pages.signed(linked, admitted.request, admitted.identity, page);
   if (!fits(admitted.request, answer, resource)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const isOurFault = answer.status === 407 || (answer.status === 401 && scope.authorization === undefined);
   if (isOurFault) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');
@@ -97,6 +106,7 @@ function requestOf(
   { bases, basePath, binding }: Forwarding,
   scope: RequestScope,
   admitted: Admitted,
+  page?: AskedPage,
 ): Executed | 'precondition-failed' {
   const { execute, request } = admitted;
   const [path = ''] = execute.url.slice(basePath.length).split('?', 1);
@@ -116,7 +126,7 @@ function requestOf(
   const below = `${path === '/' ? '' : path}${query === '' ? '' : `?${query}`}`;
   const once = request.kind === 'operation';
   const reads = request.kind === 'interaction' && isSearch(request.interaction);
-  const sent = { method: execute.method, below, headers, body: content?.text, once, reads };
+  const sent = { method: execute.method, below: page?.below ?? below, headers, body: content?.text, once, reads };
   return { request: sent, failed: content?.failed ?? [] };
 }
 

@@ -17,6 +17,7 @@ import { endsInOneWay, saysOneThing } from './framing.js';
 import { Health } from './health.js';
 import type { GatewayOptions, GatewaySettings } from './options.js';
 import { gatewaySettings } from './options.js';
+import { PageLinks } from './page-links.js';
 import { PublicDocuments } from './public-documents.js';
 import type { RequestScope } from './scope.js';
 import { Sending } from './sending.js';
@@ -98,7 +99,8 @@ class GuardingProxy implements Gateway {
     }
     this.#settings = settings;
     const lookupTimeoutMs = settings.upstreamTimeoutMs;
-    this.#serving = { upstream, bases, basePath, binding, handler, guard, documents, lookupTimeoutMs };
+    const pages = new PageLinks(bases, basePath, settings.pageLinkKey);
+    this.#serving = { upstream, bases, basePath, binding, pages, handler, guard, documents, lookupTimeoutMs };
     this.#sending = new Sending(settings.maxConcurrentRequests, settings.sendTimeoutMs);
     this.#health = new Health(upstream, settings.jwksEndpoint);
   }

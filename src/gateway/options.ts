@@ -44,6 +44,11 @@ export interface GatewayOptions extends Omit<GuardOptions, 'lookup' | 'narrowSea
    * Default for `supports`: those that its CapabilityStatement lists. Default: what is found is filtered, and no more.
    */
   readonly narrowSearch?: Partial<NarrowSearchOptions>;
+  /**
+   * A secret of at least 32 characters, for the signatures of links to further pages where upstream's own say nothing of the
+   * search (`_getpages` of HAPI). Instances that serve the same clients need the same. Default one of its own for each process.
+   */
+  readonly pageLinkKey?: string;
   /** The undici Dispatcher that connects to upstream: for TLS, client certificates, proxies. It is not closed here. */
   readonly dispatcher?: Dispatcher;
   /** Connections to upstream. Default 64, from 1 to 1024. Not with `dispatcher`. */
@@ -98,6 +103,7 @@ export interface GatewaySettings {
   readonly forwardAuthorization: boolean;
   readonly bindsVersion: boolean;
   readonly bindsAbsence: boolean;
+  readonly pageLinkKey: string | undefined;
   readonly dispatcher: Dispatcher;
   readonly ownsDispatcher: boolean;
   readonly upstreamTimeoutMs: number;
@@ -154,6 +160,7 @@ export function gatewaySettings(options: GatewayOptions): GatewaySettings {
     forwardAuthorization: options.forwardAuthorization ?? false,
     bindsVersion: options.bindsVersion ?? true,
     bindsAbsence: options.bindsAbsence ?? true,
+    pageLinkKey: pageLinkKey(options.pageLinkKey),
     ownsDispatcher: options.dispatcher === undefined,
     upstreamTimeoutMs,
     maxResponseBytes: whole(options, 'maxResponseBytes', 16 * MIB, KIB, 256 * MIB),
@@ -255,6 +262,12 @@ function checkHeaders(headers: unknown): void {
     if (typeof value !== 'string' || !/^[\x20-\x7e]*$/.test(value))
       throw new ConfigError(key, 'must be printable text');
   }
+}
+
+/** Messages never show it. */
+function pageLinkKey(key: unknown): string | undefined {
+  if (key === undefined || (typeof key === 'string' && key.length >= 32)) return key;
+  throw new ConfigError('pageLinkKey', 'must be a secret of at least 32 characters');
 }
 
 function healthPath(path: unknown): string | undefined {

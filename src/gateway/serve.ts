@@ -28,14 +28,17 @@ export interface Serving extends Forwarding {
 
 /** Serves one FHIR request, from the guard to upstream and back. @throws UpstreamError */
 export async function serve(serving: Serving, scope: RequestScope, incoming: IncomingMessage): Promise<Served> {
-  const { guard, upstream, bases, documents, lookupTimeoutMs } = serving;
+  const { guard, upstream, bases, documents, lookupTimeoutMs, pages } = serving;
   const { method = '', url = '', headers } = incoming;
   const wanted = isBinaryUrl(method, url) && wantsContent(headers.accept) ? headers.accept : undefined;
   // The elements of a Binary are read as FHIR in any case; what it holds comes when they have been judged.
   const judged: HeaderBag = wanted === undefined ? headers : { ...headers, accept: 'application/fhir+json' };
   const body = (): ReturnType<typeof incomingBody> => incomingBody(incoming, guard.settings.maxBodyBytes, bases);
   const lookup = storedLookup(upstream, bases, scope, lookupTimeoutMs);
-  const admission = await guard.admit({ method, url, headers: judged, body, lookup });
+  const page = pages.asked(method, url);
+  // A page is judged as the search whose it is.
+  const asked = page === undefined ? url : page === 'unreadable' ? (url.split('?', 1)[0] ?? '') : page.url;
+  const admission = await guard.admit({ method, url: asked, headers: judged, body, lookup });
   if (admission.verdict === 'refused') {
     const { failure } = scope;
     const unknown = { operation: undefined, resourceType: undefined };
@@ -48,13 +51,16 @@ export async function serve(serving: Serving, scope: RequestScope, incoming: Inc
     return { answer: await documents.answer(admission.request), answeredBy: 'gateway', ...about };
   }
   const { request } = admission;
+  if (page !== undefined && (page === 'unreadable' || !pages.isOf(page, request, admission.identity))) {
+    return { answer: failureAnswer(410), answeredBy: 'gateway', ...about };
+  }
   const { baseUrl } = guard.settings;
   if (scope.gone.size > 0 && !(await opensGone(serving, scope, admission))) {
     return { answer: goneAnswer(guard.settings, request), answeredBy: 'gateway', ...about };
   }
   const answer = isBinaryRead(request)
     ? await serveBinary({ baseUrl, ...serving }, scope, { ...admission, request }, wanted)
-    : await forward(serving, scope, admission, headers);
+    : await forward(serving, scope, admission, headers, page);
   return { answer, answeredBy: 'upstream', ...about };
 }
 

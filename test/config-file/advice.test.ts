@@ -264,7 +264,13 @@ const CASES: readonly (readonly [title: string, change: object, said: readonly s
       'warning gateway-explains gateway.explain',
       'warning cors-any gateway.corsOrigins',
       'note token-forwarded gateway.forwardAuthorization',
+      'note page-links-apart gateway.pageLinkKey',
     ],
+  ],
+  [
+    'a key of page links in the file',
+    { gateway: { upstream: 'https://hapi.internal/fhir', pageLinkKey: 'a secret of more than thirty-two characters' } },
+    ['warning secret-in-file gateway.pageLinkKey'],
   ],
 ];
 

@@ -85,6 +85,7 @@ export function largest() {
       listen: { host: '0.0.0.0', port: 0 },
       upstreamNames: ['http://hapi/fhir'],
       upstreamHeaders: { authorization: 'Basic abc' },
+      pageLinkKey: 'a secret of more than thirty-two characters',
       forwardAuthorization: true,
       bindsVersion: false,
       basePath: '/r4',

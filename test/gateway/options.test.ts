@@ -50,6 +50,7 @@ describe('the options of a gateway', () => {
     ['jwksEndpoint', { jwksEndpoint: 'x' }],
     ['smartConfiguration', { smartConfiguration: [] }],
     ['smartConfigurationUrl', { smartConfigurationUrl: 'file:///etc/passwd' }],
+    ['pageLinkKey', { pageLinkKey: 'too short' }],
     ['corsOrigins', { corsOrigins: 'https://app.example.org' }],
     ['corsOrigins', { corsOrigins: ['https://app.example.org/'] }],
     ['corsOrigins', { corsOrigins: ['*'] }],

@@ -65,6 +65,7 @@ const SECRETS = [
   ['smart', 'jwksHeaders', 'authorization'],
   ['gateway', 'upstreamHeaders', 'authorization'],
   ['gateway', 'upstreamHeaders', 'Authorization'],
+  ['gateway', 'pageLinkKey'],
 ] as const;
 
 function at(value: unknown, path: readonly string[]): unknown {

@@ -146,5 +146,14 @@ function onGateway({ gateway, baseUrl }: Settings): readonly Advice[] {
       remedy: 'leave it off unless that server verifies them again',
     });
   }
+  if (gateway.redis !== undefined && gateway.pageLinkKey === undefined) {
+    advice.push({
+      code: 'page-links-apart',
+      level: 'note',
+      key: 'gateway.pageLinkKey',
+      reason: 'instances that share Redis do not share the key of links to further pages: another one refuses them',
+      remedy: 'give all of them the same, as {"env": "NAME"}',
+    });
+  }
   return advice;
 }

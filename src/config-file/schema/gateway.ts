@@ -45,6 +45,13 @@ export function gatewaySection({ text, url, list }: Texts) {
       )
       .meta({ description: 'Headers by which the gateway is known to upstream. Secrets: {"env": "NAME"}.' })
       .optional(),
+    pageLinkKey: text
+      .refine((key) => key.length >= 32, 'must be a secret of at least 32 characters')
+      .meta({
+        description:
+          'The secret by which instances sign links to further pages: {"env": "NAME"}. Default one of its own.',
+      })
+      .optional(),
     forwardAuthorization: flag('Hand the client’s Authorization header on to upstream. Default false.'),
     bindsVersion: flag('Bind a write to the version by which it was judged. Default true.'),
     bindsAbsence: flag('Bind a PUT to a place that was empty to its being empty. Default true.'),
