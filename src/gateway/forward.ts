@@ -63,7 +63,7 @@ export async function forward(
   const whole = failed.length === 0 ? answered?.value : withFailed(answered?.value, failed);
   // What is read is somebody's data, links and all.
   const linked = asksForResource(admitted.request) ? whole : withoutForeignLinks(whole, bases);
-  const resource = pages.signed(linked, admitted.request, admitted.identity, page);
+  const resource = pages.sealed(linked, admitted.request, admitted.identity, page);
   if (!fits(admitted.request, answer, resource)) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   const isOurFault = answer.status === 407 || (answer.status === 401 && scope.authorization === undefined);
   if (isOurFault) throw new UpstreamError('ERR_UPSTREAM_CREDENTIALS');

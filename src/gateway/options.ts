@@ -45,7 +45,7 @@ export interface GatewayOptions extends Omit<GuardOptions, 'lookup' | 'narrowSea
    */
   readonly narrowSearch?: Partial<NarrowSearchOptions>;
   /**
-   * A secret of at least 32 characters, for the signatures of links to further pages where upstream's own say nothing of the
+   * A secret of at least 32 characters, by which links to further pages are sealed where upstream's own say nothing of the
    * search (`_getpages` of HAPI). Instances that serve the same clients need the same. Default one of its own for each process.
    */
   readonly pageLinkKey?: string;

@@ -9,6 +9,7 @@ import type { Forwarding, StreamedAnswer } from './forward.js';
 import { forward } from './forward.js';
 import { goneAnswer, opensGone } from './gone.js';
 import { incomingBody } from './incoming-body.js';
+import { namesPage } from './page-links.js';
 import type { PublicDocuments } from './public-documents.js';
 import type { RequestScope } from './scope.js';
 import { storedLookup } from './stored.js';
@@ -50,8 +51,10 @@ export async function serve(serving: Serving, scope: RequestScope, incoming: Inc
   if (admission.verdict === 'public') {
     return { answer: await documents.answer(admission.request), answeredBy: 'gateway', ...about };
   }
-  const { request } = admission;
-  if (page !== undefined && (page === 'unreadable' || !pages.isOf(page, request, admission.identity))) {
+  const { request, identity } = admission;
+  const isPage =
+    page === undefined ? !namesPage(request) : page !== 'unreadable' && pages.isOf(page, request, identity);
+  if (page === 'unreadable' || !isPage) {
     return { answer: failureAnswer(410), answeredBy: 'gateway', ...about };
   }
   const { baseUrl } = guard.settings;

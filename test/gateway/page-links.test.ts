@@ -109,10 +109,10 @@ describe('pages that upstream has by a name of its own', () => {
   };
   const idsIn = ({ json }: Answered): readonly unknown[] =>
     ((json['entry'] ?? []) as readonly { readonly resource: Json }[]).map(({ resource }) => resource['id']);
-  const follow = async (first: Answered, token: string): Promise<readonly Answered[]> => {
+  const follow = async (first: Answered, token: string, sent: Sent = {}): Promise<readonly Answered[]> => {
     const pages = [first];
     for (let next = linkOf(first, 'next'); next !== undefined && pages.length < 10;) {
-      const one = await ask(next, token);
+      const one = await ask(next, token, sent);
       expect(one.status).to.equal(200);
       pages.push(one);
       next = linkOf(one, 'next');
@@ -171,23 +171,20 @@ describe('pages that upstream has by a name of its own', () => {
   it('are those that upstream linked, and no others', async () => {
     await open();
     const next = linkOf(await ask('/Observation?patient=alice', alice), 'next') ?? '';
-    const [, encoded = '', signature = ''] = /=(.*)\.(.*)$/.exec(next) ?? [];
-    const written = (url: unknown, below: unknown): string =>
-      Buffer.from(JSON.stringify([url, below])).toString('base64url');
-    const own = JSON.parse(Buffer.from(encoded, 'base64url').toString()) as [string, string];
+    const sealed = Buffer.from(next.replace(/.*=/, ''), 'base64url');
+    const asked = (bytes: Uint8Array): string =>
+      `/Observation?_gatewaypage=${Buffer.from(bytes).toString('base64url')}`;
+    const flipped = (at: number): Buffer => Buffer.from(sealed.map((byte, index) => (index === at ? byte ^ 1 : byte)));
     upstream.seen.length = 0;
     const forged = [
-      `/Observation?_gatewaypage=${written(own[0], own[1].replace(/search-\d+/, 'search-0'))}.${signature}`,
-      `/Observation?_gatewaypage=${written(own[0], '/Observation?patient=bob')}.${signature}`,
-      `/Observation?_gatewaypage=${written('/fhir/Observation', own[1])}.${signature}`,
-      `/Observation?_gatewaypage=${written(own[0], '/../../admin?x')}.${signature}`,
-      `/Observation?_gatewaypage=${written(own[0], 1)}.${signature}`,
-      `/Observation?_gatewaypage=${encoded}.${signature.replace(/^./, (each) => (each === 'A' ? 'B' : 'A'))}`,
-      `/Observation?_gatewaypage=${encoded}.${signature.slice(1)}`,
-      `/Observation?_gatewaypage=${encoded}`,
+      ...[0, 16, 40, sealed.length - 17, sealed.length - 1].map((at) => asked(flipped(at))),
+      ...[1, 16, 32, 33, sealed.length - 1].map((length) => asked(sealed.subarray(0, length))),
+      asked(Buffer.concat([sealed, Buffer.from('x')])),
+      asked(Buffer.from(JSON.stringify(['/fhir/Observation', '/Observation?patient=bob']))),
       '/Observation?_gatewaypage=',
-      `/Observation?_gatewaypage=${Buffer.from('{').toString('base64url')}.${signature}`,
+      `${next}.`,
       next.replace('/Observation', '/Condition'),
+      next.replace('/Observation', ''),
       `${next}&_count=100`,
     ];
     for (const path of forged) {
@@ -206,6 +203,62 @@ describe('pages that upstream has by a name of its own', () => {
     // Not even for who may see everything: upstream might not know the parameter, and begin at the first page.
     expect((await ask(forged[0] ?? '', system)).status).to.equal(410);
     expect(upstream.seen).to.deep.equal([]);
+  });
+
+  it('have links that cannot be mixed with other parameters, by whoever may ask for anything', async () => {
+    await open();
+    const next = linkOf(await ask('/Observation?status=final', system), 'next') ?? '';
+    upstream.seen.length = 0;
+    const [path = '', query = ''] = next.split('?');
+    const mixed = [`_count=1&${query}`, `_format=json&${query}`, query.replace('page', 'pag%65'), `${query}&${query}`];
+    for (const each of mixed) expect((await ask(`${path}?${each}`, system)).status, each).to.be.oneOf([400, 410]);
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const posted = await ask(`${path}/_search`, system, { method: 'POST', body: query, headers });
+    expect([posted.status, upstream.seen]).to.deep.equal([410, []]);
+    expect((await ask(next, system)).status).to.equal(200);
+  });
+
+  it('are of the search that was judged, not of what the same question has become', async () => {
+    const user = 'Practitioner/dr';
+    const many = await issuer.token('user/*.rs patient/*.rs', {
+      launch_response_patient: 'alice',
+      fhirUser: user,
+      sub: 'dr',
+    });
+    const few = await issuer.token('user/Practitioner.rs patient/*.rs', {
+      launch_response_patient: 'alice',
+      fhirUser: user,
+      sub: 'dr',
+    });
+    const narrowSearch = { mode: 'compartment', supports: { Observation: ['patient'] } } as const;
+    await open({ narrowSearch });
+    const whole = await ask('/Observation?status=final', many);
+    // An administrator, by the one token: then nothing is narrowed.
+    expect(idsIn(whole)).to.deep.equal(['0', '1']);
+    const self = linkOf(whole, 'self') ?? '';
+    expect((await ask(self, many)).status).to.equal(200);
+    const narrowed = await ask('/Observation?status=final', few);
+    expect(idsIn(narrowed)).to.deep.equal(['0', '2']);
+    expect((await ask(self, few)).status).to.equal(410);
+    await gateway.close();
+    await open({ pageLinkKey: KEY });
+    const wide = linkOf(await ask('/Observation?status=final', alice), 'self') ?? '';
+    expect((await ask(wide, alice)).status).to.equal(200);
+    await gateway.close();
+    await open({ pageLinkKey: KEY, narrowSearch });
+    expect((await ask(wide, alice)).status).to.equal(410);
+  });
+
+  it('say nothing of what was asked, and keep how it was asked for', async () => {
+    await open();
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const body = 'patient=alice&identifier=SSN-123';
+    const next = linkOf(await ask('/Observation/_search', alice, { method: 'POST', body, headers }), 'next') ?? '';
+    const told = Buffer.from(next.replace(/.*=/, ''), 'base64url').toString('latin1');
+    expect(`${next} ${told}`).to.not.match(/SSN|patient|search-|getpages|alice/);
+    const accept = { headers: { accept: 'text/html' } };
+    const formatted = await follow(await ask('/Observation?patient=alice&_format=json', alice, accept), alice, accept);
+    expect(formatted.flatMap(idsIn)).to.deep.equal(['0', '2', '4', '6', '8']);
   });
 
   it("are linked where all that is found is the caller's", async () => {
@@ -258,7 +311,11 @@ describe('pages that upstream has by a name of its own', () => {
       await open(pageLinkKey === undefined ? {} : { pageLinkKey });
       statuses.push((await ask(next, alice)).status);
     }
-    expect(statuses).to.deep.equal([200, 410, 410]);
+    await gateway.close();
+    // Another server, whose gateway was given the same.
+    await open({ pageLinkKey: KEY, baseUrl: 'https://other.example.org/fhir' });
+    statuses.push((await ask(next, await issuer.token('system/*.rs', { sub: 'alice' }))).status);
+    expect(statuses).to.deep.equal([200, 410, 410, 410]);
     expect(next).to.not.include(KEY);
   });
 });

@@ -49,7 +49,7 @@ export function gatewaySection({ text, url, list }: Texts) {
       .refine((key) => key.length >= 32, 'must be a secret of at least 32 characters')
       .meta({
         description:
-          'The secret by which instances sign links to further pages: {"env": "NAME"}. Default one of its own.',
+          'The secret by which instances seal links to further pages: {"env": "NAME"}. Default one of its own.',
       })
       .optional(),
     forwardAuthorization: flag('Hand the client’s Authorization header on to upstream. Default false.'),
