@@ -1,6 +1,6 @@
 import jsonMergePatch from 'json-merge-patch';
-import { applyPatch } from 'rfc6902';
 import type { Operation } from 'rfc6902';
+import { Pointer, applyPatch } from 'rfc6902';
 
 /** Names with which a patch would reach the prototype of the result, so that something else is judged than is stored. */
 const UNSAFE = /(?:^|\/)(?:__proto__|constructor|prototype)(?:\/|$)/;
@@ -9,6 +9,9 @@ const OPERATIONS: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'm
 
 /** More operations than a client would send in one request. */
 const MAX_OPERATIONS = 1000;
+
+/** Values that a patch may copy in all: each copy of an element into itself doubles it. */
+const MAX_COPIED = 100_000;
 
 /**
  * The resource that a patch would leave, or undefined if the patch cannot be applied. The stored resource is not
@@ -29,46 +32,130 @@ export function applyResourcePatch(stored: unknown, patch: unknown): unknown {
 
 function applyJsonPatch(target: unknown, patch: readonly unknown[]): unknown {
   if (patch.length > MAX_OPERATIONS || !patch.every(isOperation)) return undefined;
+  const copied = { values: 0 };
   // A patch may replace the whole document; the wrapper gives the library something to replace it in.
   const document = { root: target };
-  const rooted = patch.map((operation) => ({
-    ...operation,
-    path: `/root${operation.path}`,
-    ...('from' in operation && { from: `/root${operation.from}` }),
-  }));
-  for (const operation of rooted) {
-    const pointers = Object.hasOwn(operation, 'from') ? [operation.path, operation.from] : [operation.path];
-    if (!pointers.every((pointer) => hasPlainIndices(document, pointer))) return undefined;
-    if (applyPatch(document, [operation as Operation]).some((error) => error !== null)) return undefined;
+  return patch.every((operation) => applyOperation(document, operation, copied)) ? document.root : undefined;
+}
+
+/** Applies one operation, or tells that it cannot be applied. */
+function applyOperation(
+  document: object,
+  { op, path, from, value }: PatchOperation,
+  copied: { values: number },
+): boolean {
+  const [to, source] = [`/root${path}`, `/root${String(from)}`];
+  switch (op) {
+    case 'add':
+      return apply(document, { op, path: to, value });
+    case 'replace':
+    case 'test':
+      return names(document, to) && apply(document, { op, path: to, value });
+    case 'remove':
+      return names(document, to) && apply(document, { op, path: to });
+    case 'copy': {
+      if (!names(document, source)) return false;
+      const original = valueAt(document, source);
+      copied.values += countValues(original, MAX_COPIED);
+      if (copied.values > MAX_COPIED) return false;
+      return apply(document, { op: 'add', path: to, value: structuredClone(original) });
+    }
+    case 'move': {
+      // RFC 6902, 4.4: not into what is moved.
+      if (!names(document, source) || to.startsWith(`${source}/`)) return false;
+      if (to === source) return true;
+      const moved = valueAt(document, source);
+      // Removed first, and only then is the target looked for: by then the elements behind have moved up.
+      return apply(document, { op: 'remove', path: source }) && apply(document, { op: 'add', path: to, value: moved });
+    }
   }
-  return document.root;
 }
 
-function isOperation(value: unknown): value is { path: string; from: string } {
-  // What is no object has none of these.
-  const { op, path, from, value: added } = (value ?? {}) as Readonly<Record<string, unknown>>;
-  if (!OPERATIONS.has(op) || !isPointer(path)) return false;
-  if ((op === 'move' || op === 'copy') && !isPointer(from)) return false;
-  return !hasUnsafeName(added, 0);
+function apply(document: object, operation: Operation): boolean {
+  if (operation.op === 'add' && !takes(document, operation.path)) return false;
+  return applyPatch(document, [operation]).every((error) => error === null);
 }
 
-/** RFC 6901, 3: empty, or beginning with a slash. What a server makes of another text, nobody can tell. */
-function isPointer(path: unknown): boolean {
-  return typeof path === 'string' && (path === '' || path.startsWith('/')) && !UNSAFE.test(path);
+function valueAt(document: object, pointer: string): unknown {
+  return Pointer.fromJSON(pointer).get(document);
+}
+
+/** How many values there are in one, itself included, as far as a limit. */
+function countValues(value: unknown, limit: number): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  let count = 1;
+  for (const member of Object.values(value)) {
+    count += countValues(member, limit - count);
+    if (count > limit) break;
+  }
+  return count;
+}
+
+/** Whether a pointer names something that is there. */
+function names(document: object, pointer: string): boolean {
+  const place = placeOf(document, pointer);
+  return place !== undefined && Object.hasOwn(place.holder, place.name);
+}
+
+/** Whether something can be added where a pointer leads (RFC 6902, 4.1): to an object, or to a list up to its end. */
+function takes(document: object, pointer: string): boolean {
+  const place = placeOf(document, pointer);
+  if (place === undefined) return false;
+  const { holder, name } = place;
+  return !Array.isArray(holder) || name === '-' || Number(name) <= holder.length;
 }
 
 /**
- * RFC 6901, 4: below an array a pointer has an index without leading zeros, or a hyphen for the element after the last.
- * Of `00` or `1e0` one server makes an index and another a name.
+ * Where a pointer leads: a member of an object or of a list, which need not be there. Undefined where there is nothing to
+ * hold it, and for what is no index of a list.
+ *
+ * RFC 6901, 4: an index has no leading zeros, a hyphen is the element after the last. Of `00` or `1e0` one server makes an
+ * index and another a name.
  */
-function hasPlainIndices(document: unknown, pointer: string): boolean {
-  let held = document;
-  for (const name of pointer.slice(1).split('/')) {
-    if (Array.isArray(held) && !/^(?:0|[1-9]\d*|-)$/.test(name)) return false;
-    const key = name.replaceAll('~1', '/').replaceAll('~0', '~');
-    held = typeof held === 'object' && held !== null ? (held as Readonly<Record<string, unknown>>)[key] : undefined;
+function placeOf(document: object, pointer: string): { readonly holder: object; readonly name: string } | undefined {
+  const path = pointer.slice(1).split('/').map(unescaped);
+  let holder: unknown = document;
+  for (const [index, name] of path.entries()) {
+    if (typeof holder !== 'object' || holder === null) return undefined;
+    const isLast = index === path.length - 1;
+    if (Array.isArray(holder) && !INDEX.test(name) && !(isLast && name === '-')) return undefined;
+    if (isLast) return { holder, name };
+    holder = Object.hasOwn(holder, name) ? (holder as Readonly<Record<string, unknown>>)[name] : undefined;
   }
-  return true;
+  return undefined;
+}
+
+const INDEX = /^(?:0|[1-9]\d{0,8})$/;
+
+function unescaped(token: string): string {
+  return token.replaceAll('~1', '/').replaceAll('~0', '~');
+}
+
+interface PatchOperation {
+  readonly op: Operation['op'];
+  readonly path: string;
+  readonly from?: string;
+  readonly value?: unknown;
+}
+
+function isOperation(operation: unknown): operation is PatchOperation {
+  // What is no object has none of these.
+  const { op, path, from, value } = (operation ?? {}) as Readonly<Record<string, unknown>>;
+  if (!OPERATIONS.has(op) || !isPointer(path)) return false;
+  if ((op === 'move' || op === 'copy') && !isPointer(from)) return false;
+  // RFC 6902, 4: these have a value, if only null. Servers differ in what they make of none.
+  if ((op === 'add' || op === 'replace' || op === 'test') && value === undefined) return false;
+  return !hasUnsafeName(value, 0);
+}
+
+/**
+ * RFC 6901, 3: empty, or beginning with a slash, and a tilde only where it escapes. What a server makes of another text,
+ * nobody can tell.
+ */
+function isPointer(path: unknown): boolean {
+  return (
+    typeof path === 'string' && (path === '' || path.startsWith('/')) && !/~(?![01])/.test(path) && !UNSAFE.test(path)
+  );
 }
 
 function hasUnsafeName(value: unknown, depth: number): boolean {

@@ -1,5 +1,8 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
+import fastJsonPatch from 'fast-json-patch';
 import { applyResourcePatch } from '../../src/access/patch.js';
+import { RUNS } from '../runs.js';
 
 const STORED = {
   resourceType: 'Observation',
@@ -10,6 +13,11 @@ const STORED = {
 };
 const json = (text: string): unknown => JSON.parse(text);
 const replace = { op: 'replace', path: '/status', value: 'amended' };
+
+/** A copy in which nothing is shared, as it comes over the network. */
+function asJson<T>(value: T): T {
+  return json(JSON.stringify(value)) as T;
+}
 
 /** An object within an object, so many in all. */
 function nested(objects: number): unknown {
@@ -67,6 +75,56 @@ describe('access/patch: what a patch leaves', () => {
     });
   }
 
+  it('removes what it moves before it looks for the target (RFC 6902, 4.4)', () => {
+    const patch = [
+      { op: 'add', path: '/stage', value: ['Patient/p1', { reference: 'Patient/p2' }, { display: 'y' }] },
+      { op: 'move', from: '/stage/0', path: '/stage/1/reference' },
+      { op: 'move', from: '/stage/0', path: '/subject' },
+      { op: 'remove', path: '/stage' },
+    ];
+    expect(applyResourcePatch(STORED, patch)).to.deep.equal({ ...STORED, subject: { reference: 'Patient/p2' } });
+  });
+
+  it('leaves what another implementation leaves, whatever is moved, copied, added and removed', () => {
+    const stored = { a: [{ b: 1 }, { b: 2 }, { b: [3, 4] }], c: { d: { e: 'x' }, f: ['y', 'z'] }, '': { '~/': 0 } };
+    const names = ['a', 'c', 'd', 'e', 'f', 'b', '0', '1', '2', '3', '-', '', '~0~1', '00', 'length'];
+    const pointer = fc
+      .array(fc.constantFrom(...names), { maxLength: 3 })
+      .map((path) => path.map((each) => `/${each}`).join(''));
+    const operation = fc.oneof(
+      fc.record({
+        op: fc.constant('add' as const),
+        path: pointer,
+        value: fc.constantFrom<unknown>(1, null, { b: 5 }, ['v']),
+      }),
+      fc.record({ op: fc.constant('replace' as const), path: pointer, value: fc.constantFrom<unknown>(1, { e: 6 }) }),
+      fc.record({ op: fc.constant('remove' as const), path: pointer }),
+      fc.record({ op: fc.constantFrom('move' as const, 'copy' as const), from: pointer, path: pointer }),
+    );
+    let applied = 0;
+    fc.assert(
+      fc.property(fc.array(operation, { minLength: 1, maxLength: 4 }), (patch) => {
+        const result = applyResourcePatch(stored, patch);
+        if (result === undefined) return;
+        applied += 1;
+        const other = fastJsonPatch.applyPatch(asJson(stored), asJson(patch), true, true).newDocument;
+        expect(result).to.deep.equal(other);
+      }),
+      { numRuns: RUNS },
+    );
+    expect(applied).to.be.greaterThan(0);
+  });
+
+  it('does not grow without bounds by copies of itself', () => {
+    const grow = Array.from({ length: 40 }, (_, at) => ({
+      op: 'copy',
+      from: '/performer',
+      path: `/performer/0/x${at}`,
+    }));
+    expect(applyResourcePatch(STORED, grow)).to.equal(undefined);
+    expect(applyResourcePatch(STORED, grow.slice(0, 5))).to.not.equal(undefined);
+  });
+
   it('merges null as a removal', () => {
     const { subject, ...rest } = STORED;
     expect(applyResourcePatch(STORED, { subject: null })).to.deep.equal(rest);
@@ -118,6 +176,23 @@ describe('access/patch: what cannot be applied', () => {
     ['a function, which no JSON has', { status: () => 'x' }],
     // What one server takes for an index and another for a name.
     ['an index with a zero in front', [{ op: 'replace', path: '/performer/00', value: { reference: 'Patient/p2' } }]],
+    ['an index past the end of a list', [{ op: 'add', path: '/performer/3', value: 1 }]],
+    ['a copy past the end of a list', [{ op: 'copy', from: '/subject', path: '/performer/3' }]],
+    [
+      'a move past the end of the list, once it is shorter',
+      [{ op: 'move', from: '/performer/0', path: '/performer/2' }],
+    ],
+    ['a copy from past the end of a list', [{ op: 'copy', from: '/performer/2', path: '/subject' }]],
+    ['a hyphen for what is there', [{ op: 'replace', path: '/performer/-', value: 1 }]],
+    ['a hyphen within a path', [{ op: 'add', path: '/performer/-/reference', value: 1 }]],
+    ['a character of a text', [{ op: 'copy', from: '/status/0', path: '/x' }]],
+    ['an element of a text', [{ op: 'add', path: '/status/0', value: 'x' }]],
+    ['the length of a list', [{ op: 'copy', from: '/performer/length', path: '/x' }]],
+    ['a tilde that escapes nothing', [{ op: 'add', path: '/a~2b', value: 1 }]],
+    ['a move into itself', [{ op: 'move', from: '/subject', path: '/subject/reference' }]],
+    ['an addition of nothing', [{ op: 'add', path: '/x' }]],
+    ['a replacement by nothing', [{ op: 'replace', path: '/status' }]],
+    ['a test against nothing', [{ op: 'test', path: '/status' }]],
     ['an index that is negative', [{ op: 'replace', path: '/performer/-1', value: { reference: 'Patient/p2' } }]],
     ['an index with an exponent', [{ op: 'replace', path: '/performer/1e0/reference', value: 'Patient/p2' }]],
     ['a copy from such an index', [{ op: 'copy', from: '/performer/00', path: '/subject' }]],
