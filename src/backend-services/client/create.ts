@@ -132,11 +132,14 @@ export function createBackendServicesClient(options: BackendServicesClientOption
 
   const keeper = new TokenKeeper({
     request: async () => {
-      const tokenEndpoint = options.tokenEndpoint ?? (await getConfiguration()).tokenEndpoint;
+      const given = options.tokenEndpoint;
+      const tokenEndpoint = given ?? (await getConfiguration()).tokenEndpoint;
       return requestToken({
         ...policy,
         ...bounds,
         tokenEndpoint,
+        // What is found is pinned; what is given by name needs no other word for it.
+        tokenEndpointOrigin: given === undefined ? pinnedOrigin : undefined,
         key,
         scope,
         now,

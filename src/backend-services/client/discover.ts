@@ -6,7 +6,7 @@ import { endpointUrl, fhirBase } from './url.js';
 
 /** What a FHIR server says about its authorization server. SMART App Launch 2.2, Conformance. */
 export interface SmartConfiguration {
-  /** Absolute. Verbatim where the server wrote an absolute URL: it is also the audience of client assertions. */
+  /** Absolute. Verbatim where the server wrote an https URL out in full: it is also the audience of client assertions. */
   readonly tokenEndpoint: string;
   /** The whole document, as it came. */
   readonly metadata: Readonly<Record<string, unknown>>;
@@ -51,7 +51,20 @@ export async function discover(fhirBaseUrl: string, options: DiscoverOptions): P
       `discovery: the token endpoint is at ${endpoint.origin}, and ${options.tokenEndpointOrigin} is expected`,
     );
   }
-  return { tokenEndpoint: URL.canParse(text) ? text : endpoint.href, metadata };
+  return { tokenEndpoint: spellingOf(text, endpoint), metadata };
+}
+
+/**
+ * The server's own spelling of the URL that was checked, as that is what it compares the audience with.
+ *
+ * `https:as.example/token` is a path inside an https base and a host without one (URL Standard, special schemes). Nobody
+ * who means well writes it, and no reading of it may pass the checks of the other.
+ */
+function spellingOf(text: string, endpoint: URL): string {
+  if (URL.canParse(text) && new URL(text).href !== endpoint.href) {
+    throw new BackendServicesError('ERR_URL_REFUSED', 'discovery: token_endpoint: a URL that can be read in two ways');
+  }
+  return /^https?:\/\/[^/\\\s]\S*$/i.test(text) ? text : endpoint.href;
 }
 
 async function jsonObject(response: Response): Promise<Record<string, unknown> | undefined> {

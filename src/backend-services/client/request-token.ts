@@ -9,6 +9,7 @@ import { compareScopes } from './compare-scopes.js';
 import { sanitize, secretsOf } from './sanitize.js';
 import type { SigningKey } from './signing-key.js';
 import type { UrlPolicy } from './url.js';
+import { endpointUrl } from './url.js';
 
 /** An access token and what is known about it. */
 export interface AccessToken extends ScopeComparison {
@@ -25,6 +26,8 @@ export interface AccessToken extends ScopeComparison {
 export interface TokenRequest extends UrlPolicy, RequestBounds {
   /** Absolute URL. */
   readonly tokenEndpoint: string;
+  /** The origin that the token endpoint has to have; without it, any. */
+  readonly tokenEndpointOrigin?: string | undefined;
   readonly key: SigningKey;
   readonly claims: Omit<AssertionClaims, 'audience'>;
   readonly scope: string;
@@ -37,13 +40,30 @@ const ASSUMED_LIFETIME_SECONDS = 300;
 const MAX_LIFETIME_SECONDS = 86_400;
 
 /**
+ * The last look at where an assertion goes, at the text as it is about to be requested.
+ *
+ * @throws BackendServicesError `ERR_DISCOVERY_ORIGIN`, `ERR_URL_REFUSED`
+ */
+function checkEndpoint({ tokenEndpoint, tokenEndpointOrigin: expected, ...policy }: TokenRequest): void {
+  const { origin } = endpointUrl(tokenEndpoint, 'token request: token endpoint', policy);
+  if (expected !== undefined && origin !== expected) {
+    throw new BackendServicesError(
+      'ERR_DISCOVERY_ORIGIN',
+      `token request: the token endpoint is at ${origin}, and ${expected} is expected`,
+    );
+  }
+}
+
+/**
  * One token request: SMART App Launch 2.2, Backend Services, "Obtain Access Token"; RFC 6749 §4.4.2. The assertion is
  * made here, for this request alone.
  *
- * @throws BackendServicesError `ERR_TOKEN_REQUEST`, `ERR_TOKEN_RESPONSE`, `ERR_TOKEN_TYPE` and those of HTTP
+ * @throws BackendServicesError `ERR_TOKEN_REQUEST`, `ERR_TOKEN_RESPONSE`, `ERR_TOKEN_TYPE`, `ERR_DISCOVERY_ORIGIN`,
+ * `ERR_URL_REFUSED` and those of HTTP
  */
 export async function requestToken(request: TokenRequest): Promise<AccessToken> {
   const { tokenEndpoint, key, claims, scope } = request;
+  checkEndpoint(request);
   const assertion = await signAssertion(key, { ...claims, audience: tokenEndpoint });
   const server: oauth.AuthorizationServer = { issuer: tokenEndpoint, token_endpoint: tokenEndpoint };
   const client: oauth.Client = { client_id: claims.clientId };

@@ -90,6 +90,22 @@ describe('backend-services/client/create', () => {
       expect(request.url).to.equal('/auth/token?tenant=%7e1');
     });
 
+    it('posts an assertion to no server that a discovery names in a spelling with two meanings', async () => {
+      const sent: string[] = [];
+      for (const text of ['https:evil.example/token', 'https:/evil.example/token', ' https:evil.example/token']) {
+        const client = create({
+          fhirBaseUrl: 'https://fhir.example/r4',
+          tokenEndpointOrigin: 'https://fhir.example',
+          fetch: (url) => {
+            sent.push(url);
+            return Promise.resolve(Response.json({ token_endpoint: text }));
+          },
+        });
+        expect((await thrown(() => client.getToken())).code, text).to.equal('ERR_URL_REFUSED');
+      }
+      expect(new Set(sent)).to.deep.equal(new Set(['https://fhir.example/r4/.well-known/smart-configuration']));
+    });
+
     it('works with a token endpoint alone, and discovers nothing then', async () => {
       delete (options as { fhirBaseUrl?: string }).fhirBaseUrl;
       const client = create({ tokenEndpoint: server.tokenEndpoint });

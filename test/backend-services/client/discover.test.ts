@@ -71,6 +71,49 @@ describe('backend-services/client/discover', () => {
     expect((await discover(server.origin, right)).tokenEndpoint).to.equal('https://as.example/token');
   });
 
+  it('refuses an endpoint that is inside the base as a relative URL, and elsewhere as an absolute one', async () => {
+    const answerWith = (text: string) => (): Promise<Response> =>
+      Promise.resolve(Response.json({ token_endpoint: text }));
+    const bases: readonly (readonly [base: string, scheme: string])[] = [
+      ['https://fhir.example/r4', 'https:'],
+      ['http://127.0.0.1:1/r4', 'http:'],
+    ];
+    for (const [base, scheme] of bases) {
+      for (const rest of [
+        'evil.example/token',
+        '/evil.example/token',
+        '\\evil.example/token',
+        '\tevil.example/token',
+      ]) {
+        for (const text of [
+          `${scheme}${rest}`,
+          `  ${scheme}${rest}`,
+          `${scheme.toUpperCase()}${rest}`,
+          `\n${scheme}${rest}`,
+        ]) {
+          const pinned = { ...options, fetch: answerWith(text), tokenEndpointOrigin: new URL(base).origin };
+          expect((await thrown(() => discover(base, pinned))).code, JSON.stringify(text)).to.equal('ERR_URL_REFUSED');
+          const free = { ...options, fetch: answerWith(text) };
+          expect((await thrown(() => discover(base, free))).code, JSON.stringify(text)).to.equal('ERR_URL_REFUSED');
+        }
+      }
+    }
+  });
+
+  it('writes out an endpoint that is spelt oddly but means one URL', async () => {
+    const spellings = {
+      '  https://as.example/token\n': 'https://as.example/token',
+      'https:\\\\as.example\\token': 'https://as.example/token',
+      'https:////as.example/token': 'https://as.example/token',
+      'HTTPS://AS.example/x/../token': 'HTTPS://AS.example/x/../token',
+    };
+    for (const [text, url] of Object.entries(spellings)) {
+      const fetchOne = (): Promise<Response> => Promise.resolve(Response.json({ token_endpoint: text }));
+      const found = await discover('https://fhir.example/r4', { ...options, fetch: fetchOne });
+      expect(found.tokenEndpoint, JSON.stringify(text)).to.equal(url);
+    }
+  });
+
   it('does not follow redirects', async () => {
     for (const status of [301, 302, 303, 307, 308]) {
       answer = (_, response) => {
