@@ -2,6 +2,7 @@ import { deny } from '../access/decision.js';
 import { resourceTypes } from '../fhir/resource-types.js';
 import type { ExportAuthorization } from '../requests.js';
 import type { Asking } from './asking.js';
+import { opensAll } from './asking.js';
 import type { BulkDataSettings, Job } from './bulk-data.js';
 import { forgetJob, loadJob, locationBelow, newJobId, saveJob } from './bulk-data.js';
 import type { Content } from './content.js';
@@ -64,9 +65,10 @@ export async function judgeKickOff(
   }
   const everything = asked.types === undefined && granted.types.length === resourceTypes(version).size;
   const exported = asked.types ?? granted.types;
-  const pairs: Pairs = [...(everything ? [] : [['_type', exported.join(',')] as const]), ...asked.others];
-  const posted = request.method === 'POST';
   const types = asked.withProvenance ? [...new Set([...exported, 'Provenance'])] : exported;
+  const others = await wholeOf(asking, asked, types);
+  const pairs: Pairs = [...(everything ? [] : [['_type', exported.join(',')] as const]), ...others];
+  const posted = request.method === 'POST';
   return {
     request: { ...request, parameters: posted ? [] : pairs },
     content: posted ? { kind: 'resource', value: parametersResource(pairs) } : NOTHING,
@@ -90,6 +92,17 @@ async function authorize(
   });
   const lacks = granted.decision.decision === 'allow' && also.find((type) => !granted.types.includes(type));
   return lacks ? { decision: lacksType(lacks), types: [], owner: undefined } : granted;
+}
+
+/**
+ * The parameters to hand on: without `_elements`, which a server may ignore, unless every resource of every type is the
+ * caller's. Each line is judged by the elements that are in it, and by a label that is not.
+ */
+async function wholeOf(asking: Asking, { others }: ExportParameters, types: readonly string[]): Promise<Pairs> {
+  const whole = others.filter(([name]) => name !== '_elements');
+  if (whole.length === others.length) return others;
+  for (const type of types) if (!(await opensAll(asking, 'read', type))) return whole;
+  return others;
 }
 
 function lacksType(resourceType: string): ReturnType<typeof deny> {

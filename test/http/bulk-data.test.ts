@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { createMemoryStore } from '../../src/backend-services/state/memory-store.js';
 import type { BulkDataOptions, JobStore } from '../../src/http/bulk-data.js';
 import { bulkDataSettings } from '../../src/http/bulk-data.js';
-import { ConfigError } from '../../src/index.js';
+import type { SMARTHandlerOptions } from '../../src/index.js';
+import { ConfigError, SMARTHandler } from '../../src/index.js';
 import { BASE, Clinic, Issuer } from './clinic.js';
 import { Exporter } from './exporter.js';
 import type { Host } from './hosts.js';
@@ -241,6 +242,55 @@ for (const [name, open] of Object.entries(HOSTS)) {
         expect((await ask('/$export', token, { method: 'POST', body: each })).status).to.equal(status);
       }
       expect((await ask('/$export?_type=Patient', token, { method: 'POST', body })).status).to.equal(400);
+    });
+
+    it('leaves elements out only where nothing is judged by them', async () => {
+      const labelled = { ...patient('labelled'), meta: { security: [{ code: 'R' }] } };
+      const narrow: SMARTHandlerOptions['narrow'] = ({ resourceType, resource }) =>
+        resourceType !== 'Patient' || (resource as Json)['meta'] === undefined;
+      const bounded = [{ userTypes: ['Practitioner'], resourceType: 'Patient', path: 'link.other', claim: 'x' }];
+      const whole = await system();
+      const user = await issuer.token('user/*.read', { fhirUser: 'Practitioner/dr' });
+      const cases: readonly (readonly [why: string, SMARTHandlerOptions, token: string, path: string, boolean])[] = [
+        ['nothing left to judge', {}, whole, '/$export?_type=Patient', true],
+        ['everything, and nothing left to judge', {}, whole, '/$export', true],
+        ['an admin', {}, user, '/$export?_type=Patient', true],
+        ['a bounded admin', { adminRules: bounded }, user, '/$export?_type=Patient', false],
+        ['a rule of the host', { narrow }, whole, '/$export?_type=Patient', false],
+        ['a rule of the host', { narrow }, whole, '/$export', false],
+        ['contained resources', { membership: { contained: 'refuse' } }, whole, '/$export?_type=Binary', true],
+        ['contained resources', { membership: { contained: 'refuse' } }, whole, '/$export?_type=Binary,Patient', false],
+      ];
+      for (const [why, options, token, path, passes] of cases) {
+        await host.close();
+        exporter = new Exporter();
+        const types = ['Practitioner'];
+        const handler = new SMARTHandler(issuer.config, BASE, '4.0.1', types, types, true, options);
+        host = await open(clinic, handler, { bulkData: { jobs: store } }, exporter.serve);
+        const mark = path.includes('?') ? '&' : '?';
+        const status = await start(
+          token,
+          `${path}${mark}_elements=Patient.name,Patient.gender&_since=2025-01-01T00:00:00Z`,
+        );
+        const asked = exporter.started.at(-1)?.asked;
+        expect(asked?.includes('_elements'), `${why}: ${path}`).to.equal(passes);
+        expect(asked, `${why}: ${path}`).to.include('_since');
+        if (options.narrow === undefined) continue;
+        const parameter = [
+          { name: '_type', valueString: 'Patient' },
+          { name: '_elements', valueString: 'Patient.name' },
+        ];
+        await start(token, '/$export', { method: 'POST', body: { resourceType: 'Parameters', parameter } });
+        expect(exporter.started.at(-1)?.body).to.deep.equal({
+          resourceType: 'Parameters',
+          parameter: parameter.slice(0, 1),
+        });
+        // The exporter is not asked to cut the label away, so the line shows it.
+        exporter.file('/files/p.ndjson', patient('a'), labelled);
+        exporter.lists = { output: [{ type: 'Patient', url: `${BASE}/files/p.ndjson` }] };
+        const [url = ''] = filesIn(await manifest(token, status));
+        expect((await ask(url, token)).text).to.equal('{"resourceType":"Patient","id":"a"}\n');
+      }
     });
 
     it('lets no file out of which the types were not granted, and no line that is not of its type', async () => {
