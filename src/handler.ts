@@ -20,7 +20,7 @@ import { decideExport } from './access/export.js';
 import type { Grant } from './access/grant.js';
 import { decideJob, ownerOf } from './access/job.js';
 import { Judge, idOf, seen, typeOf } from './access/judge.js';
-import { decideOperation } from './access/operation.js';
+import { decideOperation, judgesInstance } from './access/operation.js';
 import { gateQuery } from './access/query/gate.js';
 import type { FilteredBundle } from './access/read-filter.js';
 import { filterBundle, isBundle } from './access/read-filter.js';
@@ -323,9 +323,7 @@ export class SMARTHandler implements Authorization {
     const { caller, realm } = found;
     const { operation, resourceType, id } = request;
     if (request.bulkDataAuth) return decideExport(caller, request.bulkDataAuth, realm.policy).decision;
-    if (!isInteraction(operation)) {
-      return decideOperation(caller, { name: operation, resourceType, id, resource: request.resource }, realm.policy);
-    }
+    if (!isInteraction(operation)) return this.#judgeCall(found, operation, request);
     const stored = needsStored(operation) ? await this.#stored(request) : undefined;
     const question: Question = {
       interaction: operation,
@@ -338,6 +336,17 @@ export class SMARTHandler implements Authorization {
     };
     if (bearsOtherId(question)) return deny({ code: 'id-mismatch', ...withType(resourceType) });
     return decide(caller, question, realm.policy);
+  }
+
+  /** An operation on an instance is judged by the instance: as given, or looked up once a grant is for its type. */
+  async #judgeCall({ caller, realm }: KnownCaller, name: string, request: AccessRequest): Promise<Decision> {
+    const { resourceType, id } = request;
+    const call = { name, resourceType, id, resource: request.resource };
+    const decision = decideOperation(caller, call, realm.policy);
+    const isKnown = call.resource !== undefined || !judgesInstance(name, realm.policy);
+    if (decision.decision === 'deny' || isKnown) return decision;
+    const resource = await this.#stored(request);
+    return resource === undefined ? decision : decideOperation(caller, { ...call, resource }, realm.policy);
   }
 
   #export({ userIdentity, bulkDataAuth, types, ...request }: ExportRequest): ExportAuthorization {

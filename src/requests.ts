@@ -14,9 +14,16 @@ export interface AccessRequest {
   readonly userIdentity?: KeyValueMap;
   readonly fhirServiceBaseUrl?: string;
   readonly requestContext?: RequestContext;
-  /** What is read, or the body of a create or update. Without it the decision is about the grants alone. */
+  /**
+   * What is read, found or deleted, the instance of an operation, or the body of a create or update: judged whatever the
+   * operation is, but for a batch or transaction, each of whose entries is a request of its own. Without it, and without
+   * a stored resource, the decision is about the grants alone.
+   */
   readonly resource?: unknown;
-  /** The resource as it is stored before a write; null if there is none. Looked up when absent and a lookup is there. */
+  /**
+   * The resource as it is stored before a write, or the instance of an operation; null if there is none. Looked up when
+   * absent and a lookup is there.
+   */
   readonly storedResource?: unknown;
   /** The body of a patch: a JSON Patch (RFC 6902, an array) or a JSON Merge Patch (RFC 7396, an object). */
   readonly patch?: unknown;

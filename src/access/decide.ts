@@ -18,7 +18,7 @@ export interface Question {
   readonly resourceType?: string | undefined;
   /** The id by which the server knows the resource: the one in the URL. */
   readonly id?: string | undefined;
-  /** What is read; or the body of a create or update. */
+  /** What is read, found or deleted; or the body of a create or update. */
   readonly resource?: unknown;
   /** The resource as it is stored before an update, patch or delete; null if there is none. */
   readonly stored?: unknown;
@@ -28,63 +28,73 @@ export interface Question {
   readonly conditional?: boolean | undefined;
 }
 
-/** Decides about one interaction. Pure: everything that has to be fetched was fetched before. */
+/**
+ * Decides about one interaction. Pure: everything that has to be fetched was fetched before.
+ *
+ * Step by step, so that a refusal tells nothing about what its caller may not see: whether a grant is for the type at all,
+ * then what is stored, then what the request would leave.
+ */
 export function decide(caller: Caller, question: Question, policy: AccessPolicy): Decision {
-  const { interaction } = question;
+  const { interaction, stored, resource } = question;
   const judge = Judge.for(caller, question.conditional ? [interaction, 'search-type'] : [interaction], policy);
-  const states = statesOf(question, policy);
-  if (!isStates(states)) return deny(states);
-  const resourceType =
-    question.resourceType ?? typeOf(states.map((state) => ('value' in state ? state.value : undefined))[0]);
+  const resourceType = question.resourceType ?? typeOf(stored ?? resource);
+  const known = knownStates(question, policy);
   if (resourceType === undefined) {
-    return states.length === 0 ? judge.decideType(undefined) : deny({ code: 'resource-malformed' });
+    const isUnknown = known.length === 0 && question.patch === undefined;
+    return isUnknown ? judge.decideType(undefined) : deny({ code: 'resource-malformed' });
   }
-  return judge.decide(resourceType, states);
+  const granted = judge.decideType(resourceType);
+  if (granted.decision === 'deny') return granted;
+  if (question.patch === undefined || (interaction !== 'update' && interaction !== 'patch')) {
+    return judge.decide(resourceType, known);
+  }
+  const before = judge.decide(resourceType, known);
+  if (before.decision === 'deny') return before;
+  const result = patchedState(question);
+  return 'code' in result ? deny(result) : judge.decide(resourceType, [...known, result]);
 }
 
-function isStates(states: readonly ResourceState[] | DenyReason): states is readonly ResourceState[] {
-  return Array.isArray(states);
-}
-
-/** The states that have to be covered; none if nothing is known. A reason where the request makes no state. */
-function statesOf(question: Question, policy: AccessPolicy): readonly ResourceState[] | DenyReason {
+/** The states that have to be covered, but for what a patch leaves; none if nothing is known. */
+function knownStates(question: Question, policy: AccessPolicy): readonly ResourceState[] {
   const { interaction, stored, patch, id } = question;
   switch (interaction) {
-    case 'read':
-    case 'vread':
-      return 'resource' in question ? [seen(question.resource)] : [];
     case 'create':
       return 'resource' in question ? [{ value: question.resource, id: undefined, state: 'result' }] : [];
-    case 'delete':
-      if (stored === undefined) return [];
-      // Nothing is stored: only who may delete any resource of the type learns that.
-      if (stored === null) return [{ unseenId: undefined, state: 'stored' }];
-      return [seen(stored, 'stored')];
     case 'update':
     case 'patch': {
-      const known = storedStates(question, policy);
-      if (patch !== undefined) {
-        // Without the stored resource nobody can say what the patch leaves: only who may write all of the type may.
-        if (stored === undefined || stored === null) return [{ unseenId: undefined, state: 'result' }];
-        const result = applyResourcePatch(stored, patch);
-        if (result === undefined) return { code: 'patch-unusable' };
-        // FHIR R4, 3.1.0.7: an update never changes the id. A patch that does would make one resource pass for another.
-        if (idOf(result) !== idOf(stored)) return { code: 'id-mismatch', state: 'result' };
-        return [...known, { value: result, id: idOf(stored), state: 'result' }];
-      }
-      if (!('resource' in question)) return known;
+      const before = storedStates(question, policy);
+      if (patch !== undefined || !('resource' in question)) return before;
       // A resource that does not exist yet has no id of the server's: PUT then creates.
-      return [...known, { value: question.resource, id: stored === null ? undefined : id, state: 'result' }];
+      return [...before, { value: question.resource, id: stored === null ? undefined : id, state: 'result' }];
     }
+    case 'delete':
+      // Nothing is stored: only who may delete any resource of the type learns that.
+      if (stored === null) return [{ unseenId: undefined, state: 'stored' }];
+      return [stored, question.resource].flatMap((each) => (each === undefined ? [] : [seen(each, 'stored')]));
+    case 'read':
+    case 'vread':
     case 'search-type':
     case 'search-system':
     case 'history-type':
     case 'history-instance':
     case 'history-system':
+      return 'resource' in question ? [seen(question.resource)] : [];
+    // Each of their entries is a question of its own.
     case 'batch':
     case 'transaction':
       return [];
   }
+}
+
+/** What a patch leaves of the stored resource; a reason where that is nothing that could be judged. */
+function patchedState({ stored, patch }: Question): ResourceState | DenyReason {
+  // Without the stored resource nobody can say what the patch leaves: only who may write all of the type may.
+  if (stored === undefined || stored === null) return { unseenId: undefined, state: 'result' };
+  const value = applyResourcePatch(stored, patch);
+  if (value === undefined) return { code: 'patch-unusable' };
+  // FHIR R4, 3.1.0.7: an update never changes the id. A patch that does would make one resource pass for another.
+  if (idOf(value) !== idOf(stored)) return { code: 'id-mismatch', state: 'result' };
+  return { value, id: idOf(stored), state: 'result' };
 }
 
 function storedStates({ stored, resource }: Question, policy: AccessPolicy): readonly ResourceState[] {

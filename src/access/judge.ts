@@ -165,6 +165,8 @@ export class Judge {
   /** The decision about all known states of one resource of a type. Without a state it is about the type alone. */
   decide(resourceType: string, states: readonly ResourceState[]): Decision {
     if (states.length === 0) return this.decideType(resourceType);
+    // Whether there is such a resource, and of what type, is nothing for whom no grant is for the type.
+    if (this.grantsFor(resourceType).length === 0) return this.#denied(resourceType, []);
     for (const state of states) {
       const flaw = flawOf(resourceType, state);
       if (flaw) return deny(flaw);

@@ -23,9 +23,14 @@ export function decideOperation(caller: Caller, call: OperationCall, policy: Acc
   const [first, ...rest] = rule?.requires ?? [];
   if (!rule || !first) return deny({ code: 'operation-unknown', name: call.name });
   const judge = new Judge(caller, [first, ...rest], policy);
-  const judgesInstance = rule.judgesInstance ?? true;
-  if (call.resourceType === undefined || call.resource === undefined || !judgesInstance) {
-    return judge.decideType(call.resourceType);
-  }
-  return judge.decide(call.resourceType, [seen(call.resource)]);
+  const { resourceType, resource } = call;
+  // What is stored, or is not, is nothing for whom no grant is for the type.
+  const granted = judge.decideType(resourceType);
+  const isKnown = resourceType !== undefined && resource !== undefined && judgesInstance(call.name, policy);
+  return granted.decision === 'allow' && isKnown ? judge.decide(resourceType, [seen(resource)]) : granted;
+}
+
+/** Whether the instance that an operation is called on has to be looked at. */
+export function judgesInstance(name: string, policy: AccessPolicy): boolean {
+  return policy.operations.get(name)?.judgesInstance ?? true;
 }

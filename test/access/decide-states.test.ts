@@ -179,8 +179,21 @@ describe('access/decide: which states of a resource have to be covered', () => {
     [
       'a patch into the own record',
       { interaction: 'patch', ...patient, stored: { ...P1, id: 'p2' }, patch: { id: 'p1' } },
+      // What is stored comes first: of what is another's, nobody learns what a patch would make.
+      'not-referenced stored',
+      'id-mismatch result',
+    ],
+    [
+      'a patch of the own id',
+      { interaction: 'patch', ...patient, stored: P1, patch: { id: 'p2' } },
       'id-mismatch result',
       'id-mismatch result',
+    ],
+    [
+      'a patch that guesses what another has',
+      { interaction: 'patch', ...about, stored: FOREIGN, patch: [{ op: 'test', path: '/status', value: 'no' }] },
+      'not-referenced stored',
+      'patch-unusable',
     ],
     [
       'a patch of the own record',
@@ -190,6 +203,26 @@ describe('access/decide: which states of a resource have to be covered', () => {
     ],
     // Before any resource is there.
     ['a search', { interaction: 'search-type', ...about }, 'scope-covers', 'scope-covers'],
+    ['a search that found one', { interaction: 'search-type', ...about, resource: OWN }, 'referenced', 'system'],
+    [
+      'a search that found another',
+      { interaction: 'search-type', ...about, resource: FOREIGN },
+      'not-referenced',
+      'system',
+    ],
+    [
+      'a version in a history',
+      { interaction: 'history-instance', ...about, resource: FOREIGN },
+      'not-referenced',
+      'system',
+    ],
+    ['a deletion of what is given', { interaction: 'delete', ...about, resource: OWN }, 'referenced', 'system'],
+    [
+      'a deletion of what is given, and another is stored',
+      { interaction: 'delete', ...about, resource: OWN, stored: FOREIGN },
+      'not-referenced stored',
+      'system',
+    ],
     ['a search of everything', { interaction: 'search-system' }, 'scope-covers', 'scope-covers'],
     ['the history of a type', { interaction: 'history-type', ...about }, 'scope-covers', 'scope-covers'],
     ['the history of a resource', { interaction: 'history-instance', ...about }, 'scope-covers', 'scope-covers'],
@@ -202,6 +235,25 @@ describe('access/decide: which states of a resource have to be covered', () => {
     it(`${name}: ${asPatient} for a patient, ${asSystem} for a system`, () => {
       expect(outcome('patient/*.cruds', question, policy), 'patient').to.equal(asPatient);
       expect(outcome('system/*.cruds', question, policy), 'system').to.equal(asSystem);
+    });
+  }
+});
+
+describe('access/decide: whom no scope is for', () => {
+  const stored = { resourceType: 'Observation', id: 'o1', status: 'final' };
+  const guess = (value: string) => [{ op: 'test', path: '/status', value }];
+  const questions: readonly [name: string, question: Question][] = [
+    ['a patch that guesses rightly', { interaction: 'patch', stored, patch: guess('final') }],
+    ['a patch that guesses wrongly', { interaction: 'patch', stored, patch: guess('amended') }],
+    ['a patch of what is not there', { interaction: 'patch', stored: null, patch: guess('final') }],
+    ['a patch that is none', { interaction: 'patch', stored, patch: 'x' }],
+    ['a read of what is not there', { interaction: 'read', resource: null }],
+    ['a read of another type', { interaction: 'read', resource: { resourceType: 'Patient' } }],
+    ['a deletion of what is not there', { interaction: 'delete', stored: null }],
+  ];
+  for (const [name, question] of questions) {
+    it(`hole-40: ${name} tells nothing`, () => {
+      expect(outcome('patient/Patient.rs', { resourceType: 'Observation', ...question })).to.equal('scope-other-type');
     });
   }
 });
