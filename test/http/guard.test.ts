@@ -134,6 +134,22 @@ describe('a guard', () => {
     expect(bodyOf(judged)['entry']).to.deep.equal([entry[0], entry[2]]);
   });
 
+  it("an include comes whole: without its patient a device would be everybody's", async () => {
+    const handler = issuer.handler({ membership: { sharedTypes: ['Device'] } });
+    const shared = createGuard(handler, { baseUrl: BASE, fhirVersion: '4.0.1' });
+    const ask = async (url: string, scope: string): Promise<string> => {
+      const token = await issuer.token(scope, { fhirUser: 'Practitioner/dr', launch_response_patient: 'alice' });
+      const headers = { authorization: `Bearer ${token}` };
+      const admission = await shared.admit({ method: 'GET', url: `/fhir${url}`, headers, body: nothing });
+      return admission.verdict === 'admitted' ? admission.execute.url : admission.verdict;
+    };
+    const both = 'user/Patient.rs patient/Device.rs';
+    const including = '/Patient?_revinclude=Device%3Apatient';
+    expect(await ask(`${including}&_summary=true&_elements=id`, both)).to.equal(`/fhir${including}`);
+    expect(await ask(`${including}&_summary=true`, 'user/*.rs')).to.equal(`/fhir${including}&_summary=true`);
+    expect(await ask('/Patient?_summary=true', both)).to.equal('/fhir/Patient?_summary=true');
+  });
+
   it('of an entry it keeps what is about its resource, whether others were dropped or not', async () => {
     const beside = {
       link: [{ relation: 'alternate', url: 'https://x?identifier=SECRET' }],

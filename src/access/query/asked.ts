@@ -13,13 +13,18 @@ export interface Asked {
   readonly types: readonly string[];
   /** Parameters that the host vouches for: they look at nothing but the elements of the type that is searched. */
   readonly custom: ReadonlySet<string>;
+  /** Whether more is asked for than what the search itself finds: `_include` or `_revinclude`, in whatever form. */
+  readonly includes: boolean;
   covers(type: string): boolean;
   opens(type: string): boolean;
   opensEverything(): boolean;
 }
 
 /** Asks the grants once for each type, and holds them to what their answers imply. */
-export function askedOf(grants: GrantView, of: Pick<Asked, 'version' | 'knownTypes' | 'types' | 'custom'>): Asked {
+export function askedOf(
+  grants: GrantView,
+  of: Pick<Asked, 'version' | 'knownTypes' | 'types' | 'custom' | 'includes'>,
+): Asked {
   const opened = new Map<string, boolean>();
   const everything = grants.opensEverything();
 

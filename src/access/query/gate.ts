@@ -38,14 +38,15 @@ const NAME = /^[A-Za-z0-9_.:-]{1,512}$/;
  * | `:in`, `:not-in` with a value set of this server | ValueSet is open as a whole |
  * | `_sort` | each key as if it were a parameter |
  * | `_include`, `_revinclude` | taken out unless a grant covers where they start and something that they bring |
- * | `_summary`, `_elements`, `_total`, `_count=0` | taken out unless the type that is searched is open as a whole |
+ * | `_total`, `_summary=count`, `_count=0` | taken out unless the type that is searched is open as a whole |
+ * | `_summary`, `_elements` | the same; with `_include` or `_revinclude`, unless everything is open |
  * | `_graph` | taken out unless everything is open |
  * | `_filter`, `_query`, `_contained`, `_containedType` | only where everything is open |
  * | a parameter that the definitions do not have | only where the type that is searched is open as a whole; with an underscore or a chain, where everything is |
  * | malformed, with odd characters, or more than 256 | refused |
  *
  * Each occurrence of a parameter is judged by itself, so it does not matter which of them the server takes. Names are
- * case-sensitive, as in FHIR.
+ * case-sensitive, as in FHIR. Whether an include is asked for is all that one parameter has to know of the others.
  *
  * The caller hands over all parameters that the server will see, decoded once as the server decodes them: those of the
  * URL and of the body of a POST, split where the server splits. A server that takes `;` for `&`, or matrix parameters in
@@ -66,7 +67,8 @@ export function gateQuery(
   }
   if (parameters.length > MAX_PARAMETERS) return verdict([refuse({ name: '*', code: 'query-parameter' })]);
   const types = resourceType === undefined ? typesAsked(parameters, knownTypes) : [resourceType];
-  const asked = askedOf(grants, { version, knownTypes, types, custom: new Set(customParameters) });
+  const includes = parameters.some(([name]) => /^_(?:rev)?include(?::|$)/.test(name));
+  const asked = askedOf(grants, { version, knownTypes, types, custom: new Set(customParameters), includes });
   const judge = (parameter: Parameter): Outcome => judgeParameter(asked, parameter, resourceType);
   return verdict([judgeTypes(asked, resourceType, parameters), ...parameters.map(judge)]);
 }

@@ -12,24 +12,36 @@ const harmless: Judge = (_asked, parameter) => keep(parameter);
 const boundless: Judge = (asked, parameter) =>
   asked.opensEverything() ? keep(parameter) : refuse({ name: parameter[0], code: 'query-parameter' });
 
-/**
- * Counts what is found, seen or not, or leaves out of the results what they are judged by: only for types that are open
- * as a whole, for which nothing is left to judge.
- */
-const onlyWhole: Judge = (asked, parameter) =>
-  asked.types.every((type) => asked.opens(type))
-    ? keep(parameter)
-    : remove({ name: parameter[0], code: 'query-type', ...singleType(asked) });
+/** Counts what is found, seen or not: only for types that are open as a whole. */
+const counted: Judge = (asked, parameter) => onlyIf(opensSearched(asked), asked, parameter);
 
-const onlyWholeUnless =
-  (value: string): Judge =>
-  (asked, parameter) =>
-    parameter[1] === value ? keep(parameter) : onlyWhole(asked, parameter);
+/**
+ * Leaves out of the results what they are judged by, or what would speak against showing them if it were there: only
+ * where nothing is left to judge. What is included comes of other types, and is cut like the matches.
+ */
+const partial: Judge = (asked, parameter) =>
+  onlyIf(asked.includes ? asked.opensEverything() : opensSearched(asked), asked, parameter);
+
+function opensSearched(asked: Asked): boolean {
+  return asked.types.every((type) => asked.opens(type));
+}
+
+function onlyIf(isOpen: boolean, asked: Asked, parameter: Parameter): Outcome {
+  return isOpen ? keep(parameter) : remove({ name: parameter[0], code: 'query-type', ...singleType(asked) });
+}
+
+const total: Judge = (asked, parameter) => (parameter[1] === 'none' ? keep(parameter) : counted(asked, parameter));
+
+const summary: Judge = (asked, parameter) => {
+  if (parameter[1] === 'false') return keep(parameter);
+  // It counts the matches, and gives nothing that was included.
+  return parameter[1] === 'count' ? counted(asked, parameter) : partial(asked, parameter);
+};
 
 /** FHIR R4, 3.1.1.5.3 Page Count: a page of nothing is a count of everything. */
 const pageSize: Judge = (asked, parameter) => {
   if (!/^\d{1,9}$/.test(parameter[1])) return refuse({ name: parameter[0], code: 'query-parameter' });
-  return Number(parameter[1]) === 0 ? onlyWhole(asked, parameter) : keep(parameter);
+  return Number(parameter[1]) === 0 ? counted(asked, parameter) : keep(parameter);
 };
 
 const sorting: Judge = (asked, [name, value]) => {
@@ -58,9 +70,9 @@ export const RESULT_PARAMETERS: ReadonlyMap<string, Judge> = new Map<string, Jud
   ['_page', harmless],
   ['_getpagesoffset', harmless],
   ['_count', pageSize],
-  ['_total', onlyWholeUnless('none')],
-  ['_summary', onlyWholeUnless('false')],
-  ['_elements', onlyWhole],
+  ['_total', total],
+  ['_summary', summary],
+  ['_elements', partial],
   ['_sort', sorting],
   // STU2 wrote the direction so, and servers still take it.
   ['_sort:asc', sorting],

@@ -152,6 +152,20 @@ describe('the query gate', () => {
     );
   });
 
+  it('leaves no element out of what may be included, unless everything is open', () => {
+    fc.assert(
+      fc.property(searched, queries, grants, (type, query, held) => {
+        const { parameters } = gate(type, query, held);
+        if (held.includes('*!') || !parameters.some(([name]) => /^_(?:rev)?include/.test(name))) return;
+        for (const [name, value] of parameters) {
+          expect(name).to.not.equal('_elements');
+          if (name === '_summary') expect(value).to.be.oneOf(['false', 'count']);
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+
   it('hole-35: lets no chain and no _has through to a type that is not open, and lists no type that is not covered', () => {
     fc.assert(
       fc.property(searched, queries, grants, (type, query, held) => {
