@@ -33,6 +33,7 @@ export { createMemoryClientRegistry } from './authorization-server/clients/memor
 export { createJsonFileClientRegistry } from './authorization-server/clients/json-file-registry.js';
 export type { JsonFileRegistryOptions } from './authorization-server/clients/json-file-registry.js';
 export { createStoredClientRegistry } from './authorization-server/clients/stored-registry.js';
+export type { StoredClientRegistryOptions } from './authorization-server/clients/stored-registry.js';
 export { createHttpServer } from './authorization-server/wire/create-http-server.js';
 export type { HttpServerTimeouts } from './authorization-server/wire/create-http-server.js';
 export { createMemoryStore } from './state/memory-store.js';

@@ -30,6 +30,8 @@ interface RedisClient extends RedisCommands {
 
 /** Milliseconds to reach Redis. */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Milliseconds for each command after that. */
+const COMMAND_TIMEOUT_MS = 5_000;
 
 /** @throws UsageError, InputError: neither repeats a URL, which may hold a password */
 export function registryPlace(args: Arguments, io: CommandIo): RegistryPlace {
@@ -65,7 +67,7 @@ export async function openRegistry(
   const redis = new Redis(url.href, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
-    commandTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: COMMAND_TIMEOUT_MS,
     // One try: somebody waits at the terminal, and reads why it failed.
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
@@ -82,9 +84,10 @@ export async function openRegistry(
     redis.disconnect();
     throw unreachable(url, fault ?? error);
   }
-  const store = createRedisStore(redis, keyPrefix === undefined ? {} : { keyPrefix });
+  const timeoutMilliseconds = COMMAND_TIMEOUT_MS;
+  const store = createRedisStore(redis, { timeoutMilliseconds, ...(keyPrefix !== undefined && { keyPrefix }) });
   return {
-    registry: createStoredClientRegistry(store),
+    registry: createStoredClientRegistry(store, { timeoutMilliseconds }),
     close: () => {
       redis.disconnect();
     },

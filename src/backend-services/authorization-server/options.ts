@@ -83,6 +83,12 @@ export interface SmartAuthorizationServerOptions {
   readonly store?: StateStore;
 
   /**
+   * How long `store` may take for one call before the request is answered with 503. Milliseconds, default 2,000, bounds
+   * 50 to 60,000. `createRedisStore` has a bound of its own; the shorter one counts.
+   */
+  readonly storeTimeoutMilliseconds?: number;
+
+  /**
    * Lifetime of a Backend Services access token. Seconds, default 300 (SMART Backend Services: should not exceed it),
    * bounds 1 to 3,600.
    */

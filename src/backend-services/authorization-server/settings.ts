@@ -5,6 +5,7 @@ import type { Jwk } from '../keys/jwk.js';
 import { createMemoryStore } from '../state/memory-store.js';
 import type { StateStore } from '../state/store.js';
 import { guardStore } from '../state/store.js';
+import { DEFAULT_TIMEOUT, MAX_TIMEOUT, MIN_TIMEOUT } from '../state/time-bound.js';
 import type { ClientPolicy } from './clients/check-client.js';
 import type { Endpoints } from './endpoints.js';
 import { endpointsOf } from './endpoints.js';
@@ -105,7 +106,7 @@ export function readSettings(options: SmartAuthorizationServerOptions): Settings
     endpoints,
     signingKeys,
     idTokenKey: signingKeys.find((key) => key.alg === 'RS256') ?? signingKeys[0],
-    store: options.store === undefined ? createMemoryStore() : guardStore(options.store),
+    store: readStore(options),
     accessTokenLifetimeSeconds: integer('accessTokenLifetimeSeconds', options.accessTokenLifetimeSeconds, 300, 1, 3600),
     clockToleranceSeconds: integer('clockToleranceSeconds', options.clockToleranceSeconds, 5, 0, 60),
     assertionAudiences: new Set([endpoints.token, ...(options.acceptIssuerAsAudience === true ? [issuer] : [])]),
@@ -162,6 +163,12 @@ export function readSettings(options: SmartAuthorizationServerOptions): Settings
     },
     emit: guardListener(options.onEvent),
   };
+}
+
+function readStore({ store, storeTimeoutMilliseconds }: SmartAuthorizationServerOptions): StateStore {
+  const key = 'storeTimeoutMilliseconds';
+  const timeout = integer(key, storeTimeoutMilliseconds, DEFAULT_TIMEOUT, MIN_TIMEOUT, MAX_TIMEOUT);
+  return store === undefined ? createMemoryStore() : guardStore(store, timeout);
 }
 
 function readLaunch(launch: LaunchOptions): LaunchSettings {

@@ -1,5 +1,6 @@
 import type { StateStore } from './store.js';
 import { StateStoreError, lifetimeMilliseconds } from './store.js';
+import { readTimeout, within } from './time-bound.js';
 
 /**
  * The commands that the store sends. An `ioredis` client or cluster is one; so is anything that sends `call` on as it
@@ -14,6 +15,11 @@ export interface RedisCommands {
 export interface RedisStoreOptions {
   /** Put before every key, so that several servers can share one Redis. Default: `smart:`. */
   readonly keyPrefix?: string;
+  /**
+   * How long Redis may take for one command, connecting included, before the call fails. Milliseconds, default 2,000,
+   * bounds 50 to 60,000.
+   */
+  readonly timeoutMilliseconds?: number;
 }
 
 /**
@@ -26,16 +32,24 @@ export interface RedisStoreOptions {
  * @example
  * ```ts
  * import { Redis } from 'ioredis';
- * const store = createRedisStore(new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1 }));
+ * const store = createRedisStore(new Redis(process.env.REDIS_URL, { maxRetriesPerRequest: 1, commandTimeout: 2_000 }));
  * ```
+ *
+ * `commandTimeout` lets the client forget a command that was not answered; the store stops waiting without it, too.
+ *
+ * @throws TypeError
  */
 export function createRedisStore(redis: RedisCommands, options: RedisStoreOptions = {}): StateStore {
   const prefix = options.keyPrefix ?? 'smart:';
+  const timeout = readTimeout(options.timeoutMilliseconds);
 
   async function command(name: string, key: string, ...args: (string | number)[]): Promise<unknown> {
+    const late = (): StateStoreError =>
+      new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', `Redis did not answer ${name} within ${timeout} ms`);
     try {
-      return await redis.call(name, prefix + key, ...args);
+      return await within(timeout, () => redis.call(name, prefix + key, ...args), late);
     } catch (error) {
+      if (error instanceof StateStoreError) throw error;
       // Without the cause: a client hangs the command with its key and value on it, and Redis quotes them in its words.
       throw new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', `Redis did not answer ${name} (${reasonOf(error)})`);
     }

@@ -1,3 +1,5 @@
+import { DEFAULT_TIMEOUT, within } from './time-bound.js';
+
 /**
  * Where the authorization server keeps what must outlive one request: used assertion ids, sessions, codes, grants,
  * launches, registered clients, cached answers.
@@ -7,7 +9,8 @@
  * parallel replays through.
  *
  * Keys are printable ASCII, below 256 characters; the part before the first colon is a namespace. Values are text.
- * A call that fails rejects; callers then refuse, they never assume an answer.
+ * A call that fails rejects; callers then refuse, they never assume an answer. So they do when a call takes longer than
+ * they are ready to wait: what a store does after that must be harmless, as each of these calls is.
  */
 export interface StateStore {
   /** The value, or undefined when there is none or it has expired. */
@@ -57,22 +60,27 @@ export function lifetimeMilliseconds(expiresInSeconds: number | undefined): numb
 
 /**
  * @internal A store whose every failure is a {@link StateStoreError}, so that callers tell "cannot be looked up" from a
- * mistake of their own.
+ * mistake of their own; not to answer in time is one of them.
  */
-export function guardStore(store: StateStore): StateStore {
-  async function guard<T>(call: Promise<T>): Promise<T> {
+export function guardStore(store: StateStore, timeoutMilliseconds = DEFAULT_TIMEOUT): StateStore {
+  const late = (): StateStoreError =>
+    new StateStoreError(
+      'ERR_STATE_STORE_UNAVAILABLE',
+      `the state store did not answer within ${timeoutMilliseconds} ms`,
+    );
+  async function guard<T>(call: () => Promise<T>): Promise<T> {
     try {
-      return await call;
+      return await within(timeoutMilliseconds, call, late);
     } catch (cause) {
       if (cause instanceof StateStoreError) throw cause;
       throw new StateStoreError('ERR_STATE_STORE_UNAVAILABLE', 'the state store failed', { cause });
     }
   }
   return {
-    get: (key) => guard(store.get(key)),
-    set: (key, value, expiresInSeconds) => guard(store.set(key, value, expiresInSeconds)),
-    setIfAbsent: (key, value, expiresInSeconds) => guard(store.setIfAbsent(key, value, expiresInSeconds)),
-    take: (key) => guard(store.take(key)),
-    delete: (key) => guard(store.delete(key)),
+    get: (key) => guard(() => store.get(key)),
+    set: (key, value, expiresInSeconds) => guard(() => store.set(key, value, expiresInSeconds)),
+    setIfAbsent: (key, value, expiresInSeconds) => guard(() => store.setIfAbsent(key, value, expiresInSeconds)),
+    take: (key) => guard(() => store.take(key)),
+    delete: (key) => guard(() => store.delete(key)),
   };
 }

@@ -3,13 +3,15 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
+import type { StateStore } from '../../../src/backend-services/oidc-provider.js';
 import {
+  createMemoryStore,
   createRedisStore,
   createSmartAuthorizationServer,
   createStoredClientRegistry,
 } from '../../../src/backend-services/oidc-provider.js';
 import { Browser } from './browser.js';
-import { FHIR_BASE } from './running-server.js';
+import { FHIR_BASE, runServer } from './running-server.js';
 import type { RedisServer } from '../state/redis-server.js';
 import { hasRedis, startRedis } from '../state/redis-server.js';
 import { key, serverKeys } from './keys.js';
@@ -165,3 +167,65 @@ const available = hasRedis();
     });
   },
 );
+
+describe('a store that takes requests and never answers', () => {
+  const client = { client_id: 'c', jwks: { keys: [ec.jwk] } as never, scope: 'system/Patient.rs' };
+  const silent = (): Promise<never> => new Promise(() => undefined);
+
+  it('each call of the state store in turn: 503 in time, and the next request is served', async () => {
+    const inner = createMemoryStore();
+    let stuck: string | undefined;
+    const seen = new Set<string>();
+    const step = <T>(name: string, key: string, call: () => Promise<T>): Promise<T> => {
+      const called = `${name} ${key.replace(/[-:].*/, '')}`;
+      seen.add(called);
+      return called === stuck ? silent() : call();
+    };
+    const store: StateStore = {
+      get: (key) => step('get', key, () => inner.get(key)),
+      set: (key, value, seconds) => step('set', key, () => inner.set(key, value, seconds)),
+      setIfAbsent: (key, value, seconds) => step('setIfAbsent', key, () => inner.setIfAbsent(key, value, seconds)),
+      take: (key) => step('take', key, () => inner.take(key)),
+      delete: (key) => step('delete', key, () => inner.delete(key)),
+    };
+    const as = await runServer([client], { store, storeTimeoutMilliseconds: 100 });
+    try {
+      expectToken(await requestToken(as, good));
+      expect([...seen]).to.include('setIfAbsent jti');
+      for (const call of [...seen]) {
+        stuck = call;
+        const startedAt = performance.now();
+        const answer = await requestToken(as, good);
+        expect([answer.status, answer.body['error']], call).to.deep.equal([503, 'temporarily_unavailable']);
+        expect(performance.now() - startedAt, call).to.be.below(5000);
+        stuck = undefined;
+        expectToken(await requestToken(as, good));
+      }
+    } finally {
+      await as.close();
+    }
+  });
+
+  (available ? it : it.skip)('a Redis that is stopped: 503 in time, and served again once it runs', async function () {
+    this.timeout(60_000);
+    const redis = await startRedis();
+    const store = createRedisStore(redis.connect(), { timeoutMilliseconds: 200 });
+    const clients = createStoredClientRegistry(store);
+    const as = await runServer([], { store, clients });
+    try {
+      await as.server.registerClient(client);
+      expectToken(await requestToken(as, good));
+      redis.pause();
+      const startedAt = performance.now();
+      const answers = await Promise.all(Array.from({ length: 5 }, () => requestToken(as, good)));
+      expect(answers.map(({ status }) => status)).to.deep.equal([503, 503, 503, 503, 503]);
+      expect(performance.now() - startedAt).to.be.below(5000);
+      redis.resume();
+      expectToken(await requestToken(as, good));
+    } finally {
+      redis.resume();
+      await as.close();
+      await redis.stop();
+    }
+  });
+});

@@ -10,6 +10,9 @@ import { Redis } from 'ioredis';
 export interface RedisServer {
   readonly url: string;
   connect(): Redis;
+  /** Connections stay and are taken, and nothing is answered until {@link RedisServer.resume}. */
+  pause(): void;
+  resume(): void;
   stop(): Promise<void>;
 }
 
@@ -55,6 +58,12 @@ export async function startRedis(): Promise<RedisServer> {
   return {
     url,
     connect,
+    pause: () => {
+      child.kill('SIGSTOP');
+    },
+    resume: () => {
+      child.kill('SIGCONT');
+    },
     async stop() {
       for (const client of clients) client.disconnect();
       process.off('exit', endWithThisProcess);

@@ -2,7 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { useFakeTimers } from 'sinon';
 import type { RedisCommands, StateStore } from '../../../src/backend-services/oidc-provider.js';
-import { createMemoryStore, createRedisStore } from '../../../src/backend-services/oidc-provider.js';
+import {
+  createMemoryStore,
+  createRedisStore,
+  createStoredClientRegistry,
+} from '../../../src/backend-services/oidc-provider.js';
+import { guardStore } from '../../../src/backend-services/state/store.js';
 import { thrown } from '../thrown.js';
 import type { RedisServer } from './redis-server.js';
 import { hasRedis, startRedis } from './redis-server.js';
@@ -175,5 +180,107 @@ describe('state store: redis, its answers', () => {
       ['GETDEL', 'x:a'],
       ['DEL', 'x:a'],
     ]);
+  });
+});
+
+describe('state store: one that never answers', () => {
+  const silent = (): Promise<never> => new Promise(() => undefined);
+  const calls: Readonly<Record<string, (store: StateStore) => Promise<unknown>>> = {
+    get: (store) => store.get('a:secret'),
+    set: (store) => store.set('a:secret', '1', 1),
+    setIfAbsent: (store) => store.setIfAbsent('a:secret', '1', 1),
+    take: (store) => store.take('a:secret'),
+    delete: (store) => store.delete('a:secret'),
+  };
+  const stores: Readonly<Record<string, (timeoutMilliseconds?: number) => StateStore>> = {
+    'of somebody else': (timeoutMilliseconds) =>
+      guardStore({ get: silent, set: silent, setIfAbsent: silent, take: silent, delete: silent }, timeoutMilliseconds),
+    'on Redis': (timeoutMilliseconds) =>
+      createRedisStore({ call: silent }, timeoutMilliseconds === undefined ? {} : { timeoutMilliseconds }),
+  };
+
+  for (const [name, make] of Object.entries(stores)) {
+    it(`${name}: every call ends with the bound, as an error that names no key`, async () => {
+      const store = make(60);
+      for (const [call, run] of Object.entries(calls)) {
+        const startedAt = performance.now();
+        const error = await thrown(() => run(store));
+        expect(error, call).to.include({ name: 'StateStoreError', code: 'ERR_STATE_STORE_UNAVAILABLE' });
+        expect(error.message, call).to.include('60 ms').and.not.include('secret');
+        expect(performance.now() - startedAt, call).to.be.within(50, 1500);
+      }
+    });
+
+    it(`${name}: two seconds are waited where nothing else is said`, async () => {
+      const clock = useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+      try {
+        let ended = false;
+        const call = thrown(() => make().get('a:b')).then((error) => {
+          ended = true;
+          return error;
+        });
+        await clock.tickAsync(1999);
+        expect(ended).to.equal(false);
+        await clock.tickAsync(1);
+        expect(await call).to.include({ code: 'ERR_STATE_STORE_UNAVAILABLE' });
+        expect(clock.countTimers()).to.equal(0);
+      } finally {
+        clock.restore();
+      }
+    });
+  }
+
+  it('leaves no timer behind a call that is answered, or fails', async () => {
+    const clock = useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      const answers = [(): Promise<unknown> => Promise.resolve(null), () => Promise.reject(new Error('gone'))];
+      for (const call of answers) {
+        await Promise.allSettled([createRedisStore({ call }).get('a:b')]);
+        expect(clock.countTimers()).to.equal(0);
+        const get = call as StateStore['get'];
+        await Promise.allSettled([guardStore({ ...createMemoryStore(), get }).get('a:b')]);
+        expect(clock.countTimers()).to.equal(0);
+      }
+    } finally {
+      clock.restore();
+    }
+  });
+
+  it('is no place for clients either: their registry gives up as well', async () => {
+    const store: StateStore = { get: silent, set: silent, setIfAbsent: silent, take: silent, delete: silent };
+    const registry = createStoredClientRegistry(store, { timeoutMilliseconds: 60 });
+    const client = {
+      client_id: 'c',
+      scope: 'system/Patient.rs',
+      grant_types: [],
+      token_endpoint_auth_method: 'none' as const,
+      redirect_uris: [],
+    };
+    for (const call of [
+      () => registry.find('c'),
+      () => registry.add(client),
+      () => registry.replace(client),
+      () => registry.remove('c'),
+    ]) {
+      expect(await thrown(call)).to.include({ code: 'ERR_STATE_STORE_UNAVAILABLE' });
+    }
+  });
+
+  it('what a store throws instead of rejecting is an error of the store as well', async () => {
+    const get = (): never => {
+      throw new Error('no promise');
+    };
+    const error = await thrown(() => guardStore({ ...createMemoryStore(), get }).get('a:b'));
+    expect(error).to.include({ code: 'ERR_STATE_STORE_UNAVAILABLE' });
+  });
+
+  it('the bound is checked as other options are', async () => {
+    for (const timeoutMilliseconds of [0, 49, 60_001, NaN, Infinity, '60' as unknown as number]) {
+      const made = [
+        () => createRedisStore({ call: silent }, { timeoutMilliseconds }),
+        () => createStoredClientRegistry(createMemoryStore(), { timeoutMilliseconds }),
+      ];
+      for (const make of made) expect(await thrown(make), String(timeoutMilliseconds)).to.be.instanceOf(TypeError);
+    }
   });
 });

@@ -1,6 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { hashedKey } from '../../state/hashed-key.js';
 import type { StateStore } from '../../state/store.js';
+import { guardStore } from '../../state/store.js';
+import { readTimeout } from '../../state/time-bound.js';
 import { isClientId } from './check-client.js';
 import type { ClientMetadata } from './client.js';
 import type { ClientRegistry } from './registry.js';
@@ -9,8 +11,25 @@ import { ClientRegistryError, clientExists } from './registry.js';
 /** Clients whose entries are kept in memory. */
 const MAX_KNOWN = 1_000;
 
-/** Clients in a state store, such as Redis, so that every process sees a registration at once. */
-export function createStoredClientRegistry(store: StateStore): ClientRegistry {
+/** How a registry uses its store. */
+export interface StoredClientRegistryOptions {
+  /**
+   * How long the store may take for one call before the registry rejects with a `StateStoreError`. Milliseconds, default
+   * 2,000, bounds 50 to 60,000. A store on Redis has a bound of its own; the shorter one counts.
+   */
+  readonly timeoutMilliseconds?: number;
+}
+
+/**
+ * Clients in a state store, such as Redis, so that every process sees a registration at once.
+ *
+ * @throws TypeError
+ */
+export function createStoredClientRegistry(
+  given: StateStore,
+  options: StoredClientRegistryOptions = {},
+): ClientRegistry {
+  const store = guardStore(given, readTimeout(options.timeoutMilliseconds));
   // The store is asked every time; what it says the same again is the same object, whose keys have been read already.
   const known = new LRUCache<string, { readonly text: string; readonly client: ClientMetadata }>({ max: MAX_KNOWN });
   return {
