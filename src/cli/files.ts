@@ -70,11 +70,22 @@ export interface FileToWrite {
  * Writes files that must not exist yet, or with `force` replaces them. Each appears whole or not at all, and with its
  * mode from the first byte on; a replaced file does not hand its own mode, or the place its link points to, to the new.
  *
- * All of them are looked for before the first is written.
+ * All of them are looked for before the first is written. Where one cannot be written, those before it are taken away
+ * again: half of a key pair is none, and the next run would find it in its way. With `force` what was replaced is gone
+ * already, so the new ones stay.
  */
 export async function writeNew(files: readonly FileToWrite[], force: boolean): Promise<void> {
   if (!force) await refuseExisting(files.map(({ path }) => path));
-  for (const file of files) await writeOne(file, force);
+  const made: string[] = [];
+  try {
+    for (const file of files) {
+      await writeOne(file, force);
+      made.push(file.path);
+    }
+  } catch (cause) {
+    if (!force) for (const path of made) await remove(path);
+    throw cause;
+  }
 }
 
 /** For commands whose result could not be had twice: look before it is made. */
@@ -87,8 +98,10 @@ export async function refuseExisting(paths: readonly string[]): Promise<void> {
 async function writeOne({ path, text, mode }: FileToWrite, force: boolean): Promise<void> {
   // Without force the file is opened at its own name, so that one made meanwhile is not replaced.
   const target = force ? `${path}.${randomBytes(6).toString('hex')}.tmp` : path;
+  let made = false;
   try {
     const handle = await open(target, 'wx', mode);
+    made = true;
     try {
       // The umask may have taken bits away from a public file; a private one has none to lose.
       await handle.chmod(mode);
@@ -99,9 +112,15 @@ async function writeOne({ path, text, mode }: FileToWrite, force: boolean): Prom
     }
     if (force) await rename(target, path);
   } catch (cause) {
-    if (force) await rm(target, { force: true });
+    // Never one that was there before, or that somebody else made meanwhile.
+    if (made) await remove(target);
     throw cannot('write', path, cause);
   }
+}
+
+/** Why it is removed is what the user reads about, be it removed or not. */
+async function remove(path: string): Promise<void> {
+  await rm(path, { force: true }).catch(() => undefined);
 }
 
 async function exists(path: string): Promise<boolean> {

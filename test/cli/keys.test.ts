@@ -1,7 +1,8 @@
-import { chmod, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, open, readFile, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { createPrivateKey } from 'node:crypto';
 import { dirname } from 'node:path';
 import { expect } from 'chai';
+import { restore, stub } from 'sinon';
 import { readKey } from '../../src/backend-services/keys/read.js';
 import { thumbprint } from '../../src/backend-services/keys/kid.js';
 import { facadeGuide } from '../backend-services/data/published-samples.js';
@@ -53,6 +54,28 @@ describe('cli: keygen and jwks', () => {
         expect(await modeOf(at(`m${mask}.private.pem`))).to.equal(0o600);
         expect(await modeOf(at(`m${mask}.public.pem`))).to.equal(0o644);
       }
+    });
+
+    it('leaves nothing behind of what could not be written, so that the next run needs no --force', async () => {
+      const handle = await open(dirname(at('x')), 'r');
+      await handle.close();
+      const handles = Object.getPrototypeOf(handle) as { writeFile: () => Promise<void> };
+      const argv = ['keygen', '--alg', 'ES384', '--out', at('client')];
+      for (const nth of [0, 1, 2]) {
+        const write = stub(handles, 'writeFile');
+        write.callThrough();
+        write.onCall(nth).rejects(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' }));
+        try {
+          const { exitCode, stdout, stderr } = await commandLine(argv);
+          expect([exitCode, stdout, write.callCount]).to.deep.equal([3, '', nth + 1]);
+          expect(stderr).to.include('cannot write').and.include('ENOSPC');
+          expect(await readdir(dirname(at('x'))), String(nth)).to.deep.equal([]);
+        } finally {
+          restore();
+        }
+      }
+      expect((await commandLine(argv)).exitCode).to.equal(0);
+      expect(await readdir(dirname(at('x')))).to.have.length(3);
     });
 
     it('replaces nothing without --force, and writes nothing if any of the files exists', async () => {

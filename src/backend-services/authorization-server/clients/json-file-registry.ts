@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClientMetadata } from './client.js';
@@ -133,6 +134,13 @@ function unreadable(file: string, cause: unknown): ClientRegistryError {
   });
 }
 
+function unwritable(file: string, cause: unknown): ClientRegistryError {
+  const code = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
+  return new ClientRegistryError('ERR_CLIENT_REGISTRY_UNWRITABLE', `cannot write the client registry: ${file}${code}`, {
+    cause,
+  });
+}
+
 function parse(text: string, file: string): Clients {
   let value: unknown;
   try {
@@ -167,21 +175,42 @@ function isClient(entry: unknown): entry is ClientMetadata & { readonly client_i
 async function lock(lockFile: string, timeoutMilliseconds: number): Promise<() => Promise<void>> {
   const deadline = Date.now() + timeoutMilliseconds;
   for (;;) {
-    try {
-      const handle = await open(lockFile, 'wx', 0o600);
-      await handle.writeFile(`${process.pid}\n`);
-      await handle.close();
+    const handle = await take(lockFile);
+    if (handle !== undefined) {
+      await sign(handle, lockFile);
       return () => rm(lockFile, { force: true });
-    } catch (cause) {
-      if (!isErrno(cause, 'EEXIST')) throw unreadable(lockFile, cause);
-      if (Date.now() >= deadline) {
-        throw new ClientRegistryError(
-          'ERR_CLIENT_REGISTRY_LOCKED',
-          `the client registry is locked by ${lockFile}; if no process is writing to it, remove that file`,
-        );
-      }
-      await sleep(20);
     }
+    if (Date.now() >= deadline) {
+      throw new ClientRegistryError(
+        'ERR_CLIENT_REGISTRY_LOCKED',
+        `the client registry is locked by ${lockFile}; if no process is writing to it, remove that file`,
+      );
+    }
+    await sleep(20);
+  }
+}
+
+/** The lock file, made by this call; undefined where there is one already. */
+async function take(lockFile: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(lockFile, 'wx', 0o600);
+  } catch (cause) {
+    if (isErrno(cause, 'EEXIST')) return undefined;
+    throw unwritable(lockFile, cause);
+  }
+}
+
+/** Writes into the lock whose it is. A disk that is full must not leave a lock that nobody holds. */
+async function sign(handle: FileHandle, lockFile: string): Promise<void> {
+  try {
+    try {
+      await handle.writeFile(`${process.pid}\n`);
+    } finally {
+      await handle.close();
+    }
+  } catch (cause) {
+    await remove(lockFile);
+    throw unwritable(lockFile, cause);
   }
 }
 
@@ -203,11 +232,16 @@ async function writeAtomically(file: string, text: string): Promise<void> {
       await handle.close();
     }
     await rename(temporary, file);
-    await syncDirectory(dirname(file));
   } catch (cause) {
-    await rm(temporary, { force: true });
-    throw cause;
+    await remove(temporary);
+    throw unwritable(file, cause);
   }
+  await syncDirectory(dirname(file));
+}
+
+/** Why it is removed is what the caller hears of, be it removed or not. */
+async function remove(file: string): Promise<void> {
+  await rm(file, { force: true }).catch(() => undefined);
 }
 
 /** Makes the rename survive a power cut. Not every platform can open a directory; there the rename itself must do. */

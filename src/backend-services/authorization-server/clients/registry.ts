@@ -36,12 +36,14 @@ export class ClientRegistryError extends Error {
    * - `ERR_CLIENT_REGISTRY_DAMAGED`: the stored clients cannot be read; the message says where.
    * - `ERR_CLIENT_REGISTRY_LOCKED`: another process is writing, or died while writing; the message names the lock file.
    * - `ERR_CLIENT_REGISTRY_UNREADABLE`: the file cannot be opened.
+   * - `ERR_CLIENT_REGISTRY_UNWRITABLE`: the file, or its lock, cannot be written; the message says why.
    * - `ERR_CLIENT_EXISTS`: the client_id is taken.
    */
   readonly code:
     | 'ERR_CLIENT_REGISTRY_DAMAGED'
     | 'ERR_CLIENT_REGISTRY_LOCKED'
     | 'ERR_CLIENT_REGISTRY_UNREADABLE'
+    | 'ERR_CLIENT_REGISTRY_UNWRITABLE'
     | 'ERR_CLIENT_EXISTS';
 
   constructor(code: ClientRegistryError['code'], message: string, options?: ErrorOptions) {

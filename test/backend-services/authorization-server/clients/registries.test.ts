@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +6,7 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { restore, stub } from 'sinon';
 import type { ClientRegistry, RegisteredClient } from '../../../../src/backend-services/oidc-provider.js';
 import {
   createJsonFileClientRegistry,
@@ -35,7 +36,10 @@ describe('client registries', () => {
     folder = await mkdtemp(join(tmpdir(), 'registry-'));
     file = join(folder, 'clients.json');
   });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+  afterEach(() => {
+    restore();
+    return rm(folder, { recursive: true, force: true });
+  });
 
   const kinds: [string, () => ClientRegistry][] = [
     ['memory', () => createMemoryClientRegistry()],
@@ -190,10 +194,51 @@ describe('client registries', () => {
     expect(await patient.find('a')).to.deep.equal(client('a'));
   });
 
-  it('a write that fails leaves the old file, no lock and no temporary file', async () => {
+  it('a folder that is not there is an error of writing, and is not made', async () => {
     const registry = createJsonFileClientRegistry(join(folder, 'missing', 'clients.json'));
-    expect(await thrown(() => registry.add(client('a')))).to.include({ code: 'ERR_CLIENT_REGISTRY_UNREADABLE' });
+    const error = await thrown(() => registry.add(client('a')));
+    expect(error).to.include({ code: 'ERR_CLIENT_REGISTRY_UNWRITABLE' });
+    expect(error.message).to.include('cannot write').and.include('ENOENT');
     expect(await readdir(folder)).to.deep.equal([]);
+  });
+
+  /** What every file handle inherits from. */
+  async function fileHandles(): Promise<{ writeFile: () => Promise<void>; sync: () => Promise<void> }> {
+    const handle = await open(folder, 'r');
+    await handle.close();
+    return Object.getPrototypeOf(handle) as Awaited<ReturnType<typeof fileHandles>>;
+  }
+  const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+
+  for (const [what, nth] of [
+    ['the lock', 0],
+    ['the new list', 1],
+  ] as const) {
+    it(`a disk that is full as ${what} is written: the old file stays, no lock and no temporary file`, async () => {
+      const registry = createJsonFileClientRegistry(file, { lockTimeoutMilliseconds: 100 });
+      await registry.add(client('a'));
+      const before = await readFile(file, 'utf8');
+      const write = stub(await fileHandles(), 'writeFile');
+      write.callThrough();
+      write.onCall(nth).rejects(full);
+      const error = await thrown(() => registry.add(client('b')));
+      expect(write.callCount).to.equal(nth + 1);
+      expect(error).to.include({ name: 'ClientRegistryError', code: 'ERR_CLIENT_REGISTRY_UNWRITABLE' });
+      expect(error.message).to.include(file).and.include('cannot write').and.include('ENOSPC');
+      expect(await readFile(file, 'utf8')).to.equal(before);
+      expect(await readdir(folder)).to.deep.equal(['clients.json']);
+      restore();
+      await registry.add(client('b'));
+      expect(await registry.list()).to.have.length(2);
+    });
+  }
+
+  it('a disk that fails as the new list is flushed: as well', async () => {
+    const registry = createJsonFileClientRegistry(file);
+    await registry.add(client('a'));
+    stub(await fileHandles(), 'sync').rejects(full);
+    expect(await thrown(() => registry.replace(client('a')))).to.include({ code: 'ERR_CLIENT_REGISTRY_UNWRITABLE' });
+    expect(await readdir(folder)).to.deep.equal(['clients.json']);
   });
 
   it('a reader never sees half a file, while four processes write', async function () {
