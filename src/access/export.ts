@@ -49,9 +49,15 @@ export function decideExport(caller: Caller, request: ExportRequest, policy: Acc
   return { decision: allow('scope-covers', carrier), usable };
 }
 
-/** A user exports only when the fhirUser is of a type that may, on this server. */
-function carries({ subject }: Grant, policy: AccessPolicy): boolean {
-  return subject === undefined || (subject.local && policy.bulkDataTypes.includes(subject.resourceType));
+/**
+ * A user exports only when the fhirUser is of a type that may, on this server. Whom a rule bounds exports nothing: an
+ * exporter knows types, and no rule.
+ */
+function carries({ subject }: Grant, { bulkDataTypes, adminRules }: AccessPolicy): boolean {
+  if (subject === undefined) return true;
+  const { local, resourceType } = subject;
+  const isBounded = adminRules.some(({ userTypes }) => userTypes.includes(resourceType));
+  return local && bulkDataTypes.includes(resourceType) && !isBounded;
 }
 
 function mayExport(

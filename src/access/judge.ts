@@ -9,6 +9,7 @@ import type { Constraint } from './constraint/constraint.js';
 import { containedTypes, namesOtherPatient } from './contained.js';
 import type { Decision } from './decision.js';
 import { allow, deny } from './decision.js';
+import type { EncounterCheck } from './encounter.js';
 import { encounterCheck } from './encounter.js';
 import type { Grant, Grants, UnidentifiedScope } from './grant.js';
 import { coversRequest, coversType } from './grant.js';
@@ -47,7 +48,7 @@ interface Candidate {
    * the same identity that do (one alternative of each has to match). Empty for a plain grant.
    */
   readonly constraints: readonly (readonly Constraint[])[];
-  readonly encounter: ((resource: Readonly<Record<string, unknown>>) => boolean) | undefined;
+  readonly encounter: EncounterCheck | undefined;
   /** Whether it opens every resource of the type: nothing in a resource need be looked at. */
   readonly opensAll: boolean;
 }
@@ -131,7 +132,8 @@ export class Judge {
 
   /** Whether a grant for the request opens less than its identity's resources: no count can then be trusted. */
   isPartial(): boolean {
-    if (this.#policy.narrow || this.#caller.encounter !== undefined) return true;
+    const { narrow, membership } = this.#policy;
+    if (narrow || membership.contained === 'refuse' || this.#caller.encounter !== undefined) return true;
     return this.grantsForAnyType().some(({ scope }) => scope.clauses.length > 0);
   }
 
@@ -152,7 +154,8 @@ export class Judge {
         reached = typeof reach.seen(held, id) !== 'string';
         last = reach;
       }
-      if (reached && this.#flawIn(candidate, type, held) === undefined) return true;
+      const id = candidate.encounter ? idOf(resource) : undefined;
+      if (reached && this.#flawIn(candidate, type, held, id) === undefined) return true;
     }
     return false;
   }
@@ -236,7 +239,7 @@ export class Judge {
     id: string | undefined,
   ): Evidence | DenyCode {
     const outcome = candidate.reach.seen(resource, id);
-    return typeof outcome === 'string' ? outcome : (this.#flawIn(candidate, type, resource) ?? outcome);
+    return typeof outcome === 'string' ? outcome : (this.#flawIn(candidate, type, resource, id) ?? outcome);
   }
 
   /** What keeps a grant that reaches a resource from covering it. */
@@ -244,11 +247,12 @@ export class Judge {
     { grant, constraints, encounter }: Candidate,
     type: string,
     resource: Readonly<Record<string, unknown>>,
+    id: string | undefined,
   ): DenyCode | undefined {
     for (const alternatives of constraints) {
       if (!matchesAny(alternatives, resource)) return 'constraint-not-met';
     }
-    if (encounter && !encounter(resource)) return 'encounter-not-in-context';
+    if (encounter && !encounter(resource, id)) return 'encounter-not-in-context';
     if (this.#policy.membership.contained === 'refuse' && !this.#coversContained(grant, resource)) {
       return 'contained-not-covered';
     }

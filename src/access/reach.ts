@@ -94,8 +94,8 @@ export function reachOf(
         const by = reach(resource);
         if (by !== undefined) return { code: 'admin-rule', path: by };
       }
-      // A device that is somebody's is not everybody's.
-      if (patientPlan && findReference(patientPlan, resource, () => true) === undefined) return SHARED;
+      // A device that is somebody's is not everybody's, however its patient is named.
+      if (patientPlan && findReference(patientPlan, resource, () => true, true) === undefined) return SHARED;
       return outside;
     },
     unseen(id) {

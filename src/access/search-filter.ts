@@ -11,7 +11,8 @@ const NOTHING: SearchFilter = { key: 'id', value: ['_none_'], comparisonOperator
 
 /**
  * The filters with which a host searches only what the grants can open. It is a help against expensive searches, not
- * the guard: it may find more than the caller may see, never less, and every result is judged afterwards.
+ * the guard: it may find more than the caller may see, and every result is judged afterwards. It finds less in one case:
+ * a host compares by equality, and does not find what names the caller with a version (`Patient/p1/_history/2`).
  *
  * @param grants The grants that cover the interaction on the type searched.
  */

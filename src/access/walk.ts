@@ -3,7 +3,7 @@ import { isJsonObject } from '../json-object.js';
 
 /**
  * How deep a resource is followed. The deepest path of the official definitions has fewer than 20 steps without
- * recursion; what lies deeper than this is not looked at, and so gives no access.
+ * recursion; what lies deeper than this is not looked at.
  */
 const MAX_DEPTH = 64;
 
@@ -21,24 +21,30 @@ const MAX_VISITS = 200_000;
  * array within an array is no FHIR and is not looked into.
  *
  * @param accepts Is given the text of a literal reference.
+ * @param unsure Whether to accept what nobody can read: an element without a literal reference (an identifier, a display),
+ * and whatever lies beyond the limits. Default false, for references that give access; true for those that take it away.
  */
 export function findReference(
   plan: ReferenceNode,
   resource: unknown,
   accepts: (reference: string) => boolean,
+  unsure = false,
 ): string | undefined {
-  return walkNode(plan, resource, { accepts, visits: 0 }, 0);
+  return walkNode(plan, resource, { accepts, unsure, visits: 0 }, 0);
 }
 
-type Accepts = (reference: string) => boolean;
-
 interface Walk {
-  readonly accepts: Accepts;
+  readonly accepts: (reference: string) => boolean;
+  readonly unsure: boolean;
   visits: number;
 }
 
+/** A path that nobody knows, since it was not followed so far. */
+const BEYOND = '…';
+
 function walkNode(node: ReferenceNode, value: unknown, walk: Walk, depth: number): string | undefined {
-  if (!isJsonObject(value) || depth > MAX_DEPTH || (walk.visits += 1) > MAX_VISITS) return undefined;
+  if (!isJsonObject(value)) return undefined;
+  if (depth > MAX_DEPTH || (walk.visits += 1) > MAX_VISITS) return walk.unsure ? BEYOND : undefined;
   for (const name of node.references) {
     const held = value[name];
     // Most elements that could be there are not.
@@ -59,24 +65,24 @@ function walkMembers(node: ReferenceNode, held: unknown, walk: Walk, depth: numb
     const path = walkNode(node, member, walk, depth);
     if (path !== undefined) return path;
     // An array of the host's that lies about its length has no end.
-    if (walk.visits > MAX_VISITS) return undefined;
+    if (walk.visits > MAX_VISITS) return walk.unsure ? BEYOND : undefined;
   }
   return undefined;
 }
 
 function holdsReference(held: unknown, walk: Walk): boolean {
-  if (!Array.isArray(held)) return isAccepted(held, walk.accepts);
+  if (!Array.isArray(held)) return isAccepted(held, walk);
   for (const member of held) {
-    if ((walk.visits += 1) > MAX_VISITS) return false;
-    if (isAccepted(member, walk.accepts)) return true;
+    if ((walk.visits += 1) > MAX_VISITS) return walk.unsure;
+    if (isAccepted(member, walk)) return true;
   }
   return false;
 }
 
-function isAccepted(value: unknown, accepts: Accepts): boolean {
-  if (!isJsonObject(value)) return false;
+function isAccepted(value: unknown, { accepts, unsure }: Walk): boolean {
+  if (!isJsonObject(value)) return unsure && value !== null;
   const { reference } = value;
-  return typeof reference === 'string' && accepts(reference);
+  return typeof reference === 'string' ? accepts(reference) : unsure;
 }
 
 /** The plan of one dotted element path, for rules that name their element: `managingOrganization`. */

@@ -8,11 +8,15 @@
 export function hasConditionalReference(value: unknown, depth = 0): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (depth > 100) return true;
-  const { reference, path, value: added } = value as Readonly<Record<string, unknown>>;
+  const { reference, path, from, value: added } = value as Readonly<Record<string, unknown>>;
   if (isSearch(reference)) return true;
-  // RFC 6902, 4: an operation that sets the reference itself.
-  if (typeof path === 'string' && path.endsWith('/reference') && isSearch(added)) return true;
+  // RFC 6902, 4: an operation that sets the reference itself, to a text that comes with it or that stands elsewhere.
+  if (isReference(path) && (isSearch(added) || (typeof from === 'string' && !isReference(from)))) return true;
   return Object.values(value).some((member) => hasConditionalReference(member, depth + 1));
+}
+
+function isReference(path: unknown): boolean {
+  return typeof path === 'string' && path.endsWith('/reference');
 }
 
 function isSearch(reference: unknown): boolean {

@@ -29,7 +29,7 @@ describe('access/encounter: what an encounter in context leaves open', () => {
     for (const encounter of ['malformed', { ...E1, hostname: 'ftp://fhir.example.org' }] as const) {
       for (const type of ['Observation', 'Encounter', 'Organization']) {
         const check = checkOf('patient/*.r', type, encounter);
-        expect(check?.({ resourceType: type, id: 'e1' }), type).to.equal(false);
+        expect(check?.({ resourceType: type, id: 'e1' }, 'e1'), type).to.equal(false);
       }
     }
   });
@@ -46,20 +46,39 @@ describe('access/encounter: what an encounter in context leaves open', () => {
     ['what refers to no encounter', { resourceType: 'Observation' }, true],
     ['what refers to something else there', at('EpisodeOfCare/x'), true],
     ['what refers to a type of a longer name', at('MyEncounter/e2'), true],
+    ['what refers to a version of something else there', at('EpisodeOfCare/x/_history/1'), true],
+    [
+      'what names one by its identifier',
+      { resourceType: 'Observation', encounter: { identifier: { value: '1' } } },
+      false,
+    ],
+    ['what holds one within itself', at('#e'), false],
+    ['what refers to one that is being made', at('urn:uuid:00000000-0000-4000-8000-000000000000'), false],
+    ['what has a text in its place', { resourceType: 'Observation', encounter: 'Encounter/e2' }, false],
+    [
+      'what names one by its identifier, and refers to it',
+      { resourceType: 'Observation', encounter: { reference: 'Encounter/e1', identifier: { value: '1' } } },
+      true,
+    ],
   ];
   for (const [name, resource, open] of cases) {
     it(`${name}: ${open ? 'open' : 'closed'}`, () => {
       const check = checkOf('patient/*.r', String(resource['resourceType']), E1);
-      expect(check?.(resource)).to.equal(open);
+      expect(check?.(resource, resource['id'] as string | undefined)).to.equal(open);
     });
   }
 
   it('of another server is met by no id of this one', () => {
     const there = { ...E1, hostname: 'https://elsewhere.example' };
     const resource = { resourceType: 'Encounter', id: 'e1' };
-    expect(checkOf('patient/*.r', 'Encounter', there)?.(resource)).to.equal(false);
+    expect(checkOf('patient/*.r', 'Encounter', there)?.(resource, 'e1')).to.equal(false);
     const check = checkOf('patient/*.r', 'Observation', there);
-    expect(check?.(at('https://elsewhere.example/Encounter/e1'))).to.equal(true);
-    expect(check?.(at('Encounter/e1'))).to.equal(false);
+    expect(check?.(at('https://elsewhere.example/Encounter/e1'), undefined)).to.equal(true);
+    expect(check?.(at('Encounter/e1'), undefined)).to.equal(false);
+  });
+
+  it('hole-08: is met by no id that a client chose', () => {
+    const check = checkOf('patient/*.c', 'Encounter', E1);
+    expect(check?.({ resourceType: 'Encounter', id: 'e1' }, undefined)).to.equal(false);
   });
 });

@@ -14,6 +14,12 @@ const STATUS: ExportRequest = { operation: 'get-status-export' };
 const CANCEL: ExportRequest = { operation: 'cancel-export' };
 const usersExport = policyWith({ userScopesExport: true });
 const patientExport = policyWith({ patientExport: true });
+const bounded = policyWith({
+  userScopesExport: true,
+  adminRules: [
+    { userTypes: ['Practitioner'], resourceType: 'Patient', path: 'managingOrganization', claim: 'organization' },
+  ],
+});
 const DOCTOR: Who = { user: 'Practitioner/d1' };
 const VISITOR: Who = { user: 'https://elsewhere.example/Practitioner/d1' };
 
@@ -95,6 +101,10 @@ describe('access/export: what carries none', () => {
     ],
     ['user/*.r', starts('system'), notThisUser('user/*.r'), { user: 'RelatedPerson/r1' }, usersExport],
     ['user/*.r', starts('system'), notThisUser('user/*.r'), VISITOR, usersExport],
+    // Whom a rule bounds.
+    ['user/*.r', starts('system'), notThisUser('user/*.r'), DOCTOR, bounded],
+    ['user/*.r', STATUS, notThisUser('user/*.r'), DOCTOR, bounded],
+    ['user/*.r', starts('system', ['Patient']), none('system'), DOCTOR, bounded],
     // By type.
     ['system/Patient.r', starts('system', ['Patient', 'Observation']), none('system')],
     ['system/*.r', starts('system', []), none('system')],

@@ -78,7 +78,7 @@ describe('access/judge: what a query may touch', () => {
       'contained resources refused',
       { scopes: 'system/*.s', policy: membershipWith({ contained: 'refuse' }) },
       false,
-      false,
+      true,
     ],
     ['an encounter in context', { scopes: 'patient/*.s', ...PATIENT, encounter: here('Encounter/e1') }, false, true],
     [

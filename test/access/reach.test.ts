@@ -169,6 +169,12 @@ describe('access/reach: membership', () => {
     expect(
       outcome({ resourceType: 'Device', patient: { reference: '#somebody' } } as { resourceType: string }),
     ).to.equal('not-referenced');
+    for (const named of [{ identifier: { value: '1' } }, { display: 'Bob' }, [{ display: 'Bob' }], 'Patient/p2']) {
+      expect(outcome({ resourceType: 'Device', patient: named } as { resourceType: string })).to.equal(
+        'not-referenced',
+      );
+    }
+    expect(outcome({ resourceType: 'Device', patient: null } as { resourceType: string })).to.equal('shared-type');
     expect(outcome({ resourceType: 'Organization' })).to.equal('shared-type');
     expect(outcome({ resourceType: 'Nothing' })).to.equal('shared-type');
     expect(outcome({ resourceType: 'Location' })).to.equal('not-referenced');

@@ -31,6 +31,11 @@ describe('a reference by a search', () => {
 
   const patch = [{ op: 'add', path: '/subject', value: { reference: FOUND } }];
   const patchOfText = [{ op: 'add', path: '/performer/0/reference', value: FOUND }];
+  const copied = [
+    { op: 'add', path: '/note', value: [{ text: FOUND }] },
+    { op: 'add', path: '/subject', value: {} },
+    { op: 'copy', from: '/note/0/text', path: '/subject/reference' },
+  ];
   const transaction = (request: object, resource: object): object => ({
     resourceType: 'Bundle',
     type: 'transaction',
@@ -52,6 +57,15 @@ describe('a reference by a search', () => {
     ],
     ['a JSON Patch', () => send('PATCH', '/Observation/o1', patch, jsonPatch)],
     ['a JSON Patch of the text', () => send('PATCH', '/Observation/o1', patchOfText, jsonPatch)],
+    ['a JSON Patch that copies the text', () => send('PATCH', '/Observation/o1', copied, jsonPatch)],
+    [
+      'a JSON Patch that moves the text',
+      () => send('PATCH', '/Observation/o1', copied.with(2, { ...copied[2], op: 'move' } as never), jsonPatch),
+    ],
+    [
+      'a JSON Patch that copies the text, in an entry',
+      () => send('POST', '', transaction({ method: 'PATCH', url: 'Observation/o1' }, inBinary(copied))),
+    ],
     [
       'a merge patch',
       () => send('PATCH', '/Observation/o1', { subject: { reference: FOUND } }, 'application/merge-patch+json'),
@@ -83,6 +97,8 @@ describe('a reference by a search', () => {
     expect((await send('PUT', '/Observation/o1', plain)).verdict).to.equal('admitted');
     const added = [{ op: 'add', path: '/subject', value: { reference: 'Patient/alice' } }];
     expect((await send('PATCH', '/Observation/o1', added, jsonPatch)).verdict).to.equal('admitted');
+    const copy = [...added, { op: 'copy', from: '/performer/0/reference', path: '/subject/reference' }];
+    expect((await send('PATCH', '/Observation/o1', copy, jsonPatch)).verdict).to.equal('admitted');
   });
 });
 

@@ -44,8 +44,13 @@ const pageSize: Judge = (asked, parameter) => {
   return Number(parameter[1]) === 0 ? counted(asked, parameter) : keep(parameter);
 };
 
+/** More keys than anybody sorts by; each is looked up in the definitions of every type that is searched. */
+const MAX_SORT_KEYS = 16;
+
 const sorting: Judge = (asked, [name, value]) => {
-  const findings = value.split(',').flatMap((item) => {
+  const items = value.split(',', MAX_SORT_KEYS + 1);
+  if (items.length > MAX_SORT_KEYS) return refuse({ name, code: 'query-parameter' });
+  const findings = items.flatMap((item) => {
     const path = item.startsWith('-') ? item.slice(1) : item;
     return path === '_score' ? [] : lacks(asked, name, path, '');
   });

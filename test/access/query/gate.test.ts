@@ -43,6 +43,22 @@ const print = ({ code, name, resourceType }: QueryFinding): string =>
   [code, name, ...(resourceType === undefined ? [] : [resourceType])].join(' ');
 
 describe('gateQuery', () => {
+  it('sorts by so many keys and no more, since each is looked up', () => {
+    const verdict = (keys: number) =>
+      gateQuery(
+        '4.0.1',
+        undefined,
+        [['_sort', Array.from({ length: keys }, () => '_lastUpdated').join()]],
+        grantView(['*']),
+        {
+          customParameters: [],
+        },
+      );
+    expect(verdict(16).refused).to.deep.equal([]);
+    expect(verdict(17).refused.map(print)).to.deep.equal(['query-parameter _sort']);
+    expect(verdict(1_000_000).refused.map(print)).to.deep.equal(['query-parameter _sort']);
+  });
+
   for (const row of rows) {
     const { why, version = '4.0.1', grants, customParameters = [], refused, refusedCodes, removed, left } = row;
     const { type, parameters } = asked(row);
