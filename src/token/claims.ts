@@ -35,21 +35,31 @@ export function checkClaims(claims: JsonObject, required: RequiredClaims, policy
   if (required.exp || Object.hasOwn(claims, 'exp')) {
     const exp = readDate(claims.exp);
     // §4.1.4: "on or after" the expiration time the token must not be accepted.
-    if (exp === undefined || now >= exp + policy.toleranceMs) {
+    if (exp === undefined || !isTime(now) || now >= exp + policy.toleranceMs) {
       throw new TokenError('ERR_TOKEN_EXPIRED');
     }
   }
   if (Object.hasOwn(claims, 'nbf')) {
     const nbf = readDate(claims.nbf);
-    if (nbf === undefined || now < nbf - policy.toleranceMs) {
+    if (nbf === undefined || !isTime(now) || now < nbf - policy.toleranceMs) {
       throw new TokenError('ERR_TOKEN_NOT_YET_VALID');
     }
   }
 }
 
-/** NumericDate (RFC 7519 §2) in milliseconds. `1e999` is valid JSON and parses to Infinity: a token for ever. */
+/**
+ * NumericDate (RFC 7519 §2) in milliseconds; undefined where these are no exact number. `1e999` is valid JSON and parses to Infinity,
+ * and `1e306` becomes Infinity by the multiplication: a token for ever.
+ */
 export function readDate(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value * 1000 : undefined;
+  if (typeof value !== 'number') return undefined;
+  const ms = value * 1000;
+  return Math.abs(ms) <= Number.MAX_SAFE_INTEGER ? ms : undefined;
+}
+
+/** Whether a clock told a time. Compared with NaN every date would be neither past nor future, and every token good. */
+export function isTime(now: unknown): now is number {
+  return Number.isFinite(now);
 }
 
 /** RFC 7519 §4.1.3: a string or an array of strings. Other members are not turned into strings: they match nothing. */

@@ -1,5 +1,6 @@
 import type { TokenEventListener } from './event.js';
 import { TokenError } from './error.js';
+import { isTime } from './claims.js';
 import { isJsonObject } from '../json-object.js';
 import { readJwk, type KeyFault, type VerificationKey } from './jwk.js';
 import { readJson, type ReadFailure } from './read-json.js';
@@ -91,9 +92,16 @@ export class RemoteKeys {
     return found;
   }
 
-  /** Sees to it that a usable set is at hand. Rejects with ERR_JWKS_UNAVAILABLE if there is none. */
+  /**
+   * Sees to it that a usable set is at hand. Rejects with ERR_JWKS_UNAVAILABLE if there is none, and with a TypeError if the clock
+   * tells no time.
+   */
   async renew(): Promise<void> {
     const now = this.#options.now();
+    if (!isTime(now)) {
+      // Without fetching: no set could be told to be fresh, and every token would cause another fetch.
+      throw new TypeError('the clock of the verifier tells no time');
+    }
     if (this.isFresh(now)) {
       return;
     }
@@ -122,6 +130,9 @@ export class RemoteKeys {
       return undefined;
     }
     const age = now - this.#set.requestedAt;
+    if (!isTime(now) || !isTime(age)) {
+      return Infinity;
+    }
     // The clock was set back: how old the set is cannot be told, so it is due.
     return age < 0 ? this.#options.maxAgeMs : age;
   }
@@ -130,6 +141,9 @@ export class RemoteKeys {
   #spend(): boolean {
     const now = this.#options.now();
     const { burst, cooldownMs } = this.#options;
+    if (!isTime(now)) {
+      return false;
+    }
     const since = this.#allowanceAt ?? now;
     const earned = Math.max(0, Math.floor((now - since) / cooldownMs));
     this.#allowance = Math.min(burst, this.#allowance + earned);

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { fingerprint, splitJwt, type CompactJwt } from './bearer.js';
-import { checkClaims, readDate, type ClaimsPolicy, type RequiredClaims } from './claims.js';
+import { checkClaims, isTime, readDate, type ClaimsPolicy, type RequiredClaims } from './claims.js';
 import { TokenError } from './error.js';
 import { HeaderReader, checkHeader, type HeaderPolicy } from './header.js';
 import { freezeJson, parseObject } from './parse-object.js';
@@ -80,7 +80,7 @@ export class JwtProver {
    * token, whose fingerprint named the proof, or in the options, which are fixed.
    */
   #holdsAt(now: number, proof: Proof): boolean {
-    return now >= proof.from && now < proof.until && this.#options.keys.holds(proof.key);
+    return isTime(now) && now >= proof.from && now < proof.until && this.#options.keys.holds(proof.key);
   }
 
   async #proveAnew(token: string): Promise<Proof> {

@@ -50,6 +50,27 @@ describe('token/verifier: recall', () => {
     expect(verifier.recall(token)).to.equal(undefined);
   });
 
+  it('hole-42: a clock that tells no time refuses good tokens and kept ones, and once it runs again all is well', async () => {
+    const verifier = make({ clockToleranceSeconds: 300 });
+    const token = mint({ key: edA });
+    const other = mint({ key: edA, claims: { jti: 'other' } });
+    await verifier.verify(token);
+    const right = now;
+    const fetched = issuer.count('/jwks');
+    for (const wrong of [NaN, undefined, Infinity, -Infinity, null]) {
+      now = wrong as number;
+      expect(verifier.recall(token), String(wrong)).to.equal(undefined);
+      for (const each of [token, other]) {
+        expect(await codeOf(verifier.verify(each)), String(wrong)).to.equal('ERR_TOKEN_INTERNAL');
+        expect(await codeOf(make().verify(each)), String(wrong)).to.equal('ERR_TOKEN_INTERNAL');
+      }
+      now = right;
+      expect(await codeOf(verifier.verify(token)), String(wrong)).to.equal(undefined);
+      expect(verifier.recall(token), String(wrong)).not.to.equal(undefined);
+    }
+    expect(issuer.count('/jwks'), 'nothing is fetched for a clock that could not tell its age').to.equal(fetched);
+  });
+
   it('is for the whole token', async () => {
     const verifier = make();
     const token = mint({ key: edA });

@@ -86,6 +86,38 @@ describe('token/jwks: RemoteKeys by the clock', () => {
     expect(key && other.keys.holds(key)).to.equal(true);
   });
 
+  it('a clock that tells no time: nothing is fresh, nothing is fetched, and no allowance is made or lost by it', async () => {
+    for (const wrong of [NaN, Infinity, -Infinity, undefined, null] as number[]) {
+      const scene = new Scene(2);
+      await scene.keys.renew();
+      const right = scene.time;
+      scene.time = wrong;
+      expect(scene.keys.isFresh(wrong), String(wrong)).to.equal(false);
+      expect(scene.keys.peek('a'), String(wrong)).to.equal(undefined);
+      for (const call of [() => scene.keys.renew(), () => scene.keys.find('a'), () => scene.keys.find('unknown')]) {
+        const error: unknown = await call().then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+        expect(error, String(wrong)).to.be.instanceOf(TypeError);
+      }
+      expect(scene.fetches, String(wrong)).to.equal(1);
+      scene.time = right;
+      for (const fetches of [1, 1, 0, 0]) expect(await scene.find('unknown')).to.deep.equal(['ERR_TOKEN_KEY', fetches]);
+    }
+  });
+
+  it('a clock that told no time while the set was asked for: the set is of unknown age, and asked for again', async () => {
+    const scene = new Scene();
+    const right = scene.time;
+    let reads = 0;
+    Object.defineProperty(scene, 'time', { get: () => ((reads += 1) === 2 ? NaN : right) });
+    expect(await scene.renew()).to.deep.equal(['ERR_JWKS_UNAVAILABLE', 1]);
+    expect(scene.keys.isFresh(right)).to.equal(false);
+    expect(await scene.renew()).to.deep.equal([undefined, 1]);
+    expect(scene.keys.isFresh(right)).to.equal(true);
+  });
+
   it('serves a key that is published twice once, and counts it once', async () => {
     const scene = new Scene();
     scene.published = [A, { ...A }, B, null];
