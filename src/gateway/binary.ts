@@ -116,12 +116,12 @@ function isTheBinary(resource: unknown, { id }: InteractionRequest): boolean {
 
 /**
  * Whether the resource that a Binary names as its context opens it: the client may read that resource, and by the same
- * identity a Binary, as if the Binary were that identity's own.
+ * identity this Binary, labels and all, as if it were that identity's own.
  */
 async function contextCovers(
   { handler, baseUrl, upstream, bases }: BinaryServing,
   scope: RequestScope,
-  { identity }: Admitted,
+  { identity, request }: Admitted & { readonly request: InteractionRequest },
   binary: JsonObject,
 ): Promise<boolean> {
   const context = contextOf(binary, baseUrl);
@@ -129,12 +129,18 @@ async function contextCovers(
   const { resourceType, id } = context;
   const resource = await readStored(upstream, bases, scope, resourceType, id);
   if (resource === null) return false;
-  const about = { userIdentity: identity, fhirServiceBaseUrl: baseUrl, operation: 'read' } as const;
-  const opened = await handler.decide({ resourceType, id, resource, ...about });
+  const about = { userIdentity: identity, fhirServiceBaseUrl: baseUrl };
+  const opened = await handler.decide({ operation: 'read', resourceType, id, resource, ...about });
   const owner = opened.decision === 'allow' ? opened.grant?.identity : undefined;
   if (owner === undefined) return false;
-  const asOwn = { resourceType: 'Binary', id: binary['id'], securityContext: { reference: owner } };
-  const own = await handler.decide({ resourceType: 'Binary', id: String(binary['id']), resource: asOwn, ...about });
+  const asOwn = { ...binary, securityContext: { reference: owner } };
+  const own = await handler.decide({
+    operation: request.interaction,
+    resourceType: 'Binary',
+    id: String(binary['id']),
+    resource: asOwn,
+    ...about,
+  });
   return own.decision === 'allow' && own.grant?.identity === owner;
 }
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { GatewayOptions } from '../../src/gateway/index.js';
-import type { SMARTHandler } from '../../src/index.js';
+import type { SMARTHandlerOptions, ScopeRule } from '../../src/index.js';
+import { SMARTHandler } from '../../src/index.js';
 import { BASE, Issuer } from '../http/clinic.js';
 import type { Answered, Sent } from '../http/send.js';
 import { send } from '../http/send.js';
@@ -104,6 +105,17 @@ describe('a Binary behind a gateway', () => {
     await issuer.close();
   });
 
+  /** Another gateway in front of the same upstream, until the test ends. */
+  const open = async (by: SMARTHandler): Promise<OpenGateway> => {
+    const other = await openGateway(by, upstream);
+    others.push(other);
+    return other;
+  };
+  const others: OpenGateway[] = [];
+  afterEach(async () => {
+    for (const other of others.splice(0)) await other.close();
+  });
+
   const get = (id: string, accept: string | undefined, token = alice, more: Sent = {}): Promise<Answered> =>
     send(gateway, `/Binary/${id}`, { token, headers: accept === undefined ? {} : { accept }, ...more });
 
@@ -203,6 +215,49 @@ describe('a Binary behind a gateway', () => {
       const token = await issuer.token(scope, claims);
       expect((await get('doc-of-alice', 'application/pdf', token)).status, scope).to.equal(status);
     }
+  });
+
+  it('shows its labels to a rule of the host, whatever its context is', async () => {
+    const asked: unknown[] = [];
+    const narrow: SMARTHandlerOptions['narrow'] = ({ resourceType, resource, interaction }) => {
+      if (resourceType === 'Binary') asked.push(interaction);
+      const { meta } = resource as { readonly meta?: { readonly security?: readonly unknown[] } };
+      return !meta?.security?.length;
+    };
+    const meta = { security: [{ code: 'R' }] };
+    const labelled = ['labelled', 'labelled-of-alice'];
+    binary('labelled', 'DocumentReference/alice', { meta });
+    binary('labelled-of-alice', 'Patient/alice', { meta });
+    binary('unlabelled', 'DocumentReference/alice', { meta: { versionId: '1' } });
+    const labels = await open(issuer.handler({ narrow }));
+    for (const summary of [true, false]) {
+      summarises = summary;
+      for (const accept of ['application/fhir+json', 'application/pdf']) {
+        for (const version of ['', '/_history/2']) {
+          for (const id of [...labelled, 'unlabelled']) {
+            const answer = await send(labels, `/Binary/${id}${version}`, { token: alice, headers: { accept } });
+            const about = `${id}${version} as ${accept}`;
+            expect(answer.status, about).to.equal(labelled.includes(id) ? 403 : 200);
+            expect(answer.text.includes(PDF) || answer.text.includes(data), about).to.equal(id === 'unlabelled');
+          }
+        }
+      }
+    }
+    expect(asked).to.include.members(['read', 'vread']);
+  });
+
+  it('its versions need a grant for versions, of the identity whose it is', async () => {
+    const read: ScopeRule['patient']['read'] = ['read'];
+    const rule = { ...issuer.config.scopeRule, patient: { read, write: [] } };
+    const config = { ...issuer.config, scopeRule: rule };
+    const gated = await open(new SMARTHandler(config, BASE, '4.0.1', [], []));
+    const token = await issuer.token('patient/*.read user/Binary.read', {
+      launch_response_patient: 'Patient/alice',
+      fhirUser: 'Practitioner/dr',
+    });
+    const headers = { accept: 'application/fhir+json' };
+    expect((await send(gated, '/Binary/doc-of-alice', { token, headers })).status).to.equal(200);
+    expect((await send(gated, '/Binary/doc-of-alice/_history/2', { token, headers })).status).to.equal(403);
   });
 
   it('what comes in the second request has to be what was judged in the first', async () => {
