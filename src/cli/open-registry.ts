@@ -111,6 +111,5 @@ function unreachable(url: URL, cause: unknown): StateStoreError {
   return new StateStoreError(
     'ERR_STATE_STORE_UNAVAILABLE',
     `${where} ${refusal === undefined ? 'cannot be reached' : 'refuses this user or password'}${why === undefined ? '' : ` (${why})`}`,
-    { cause },
   );
 }

@@ -1,3 +1,4 @@
+import { bareError } from '../bare-error.js';
 import { BackendServicesError } from '../errors.js';
 
 /** The part of fetch that is used: give any implementation of it, a proxying one for example. */
@@ -65,7 +66,10 @@ async function exchange(url: string, init: RequestInit, what: string, bounds: Re
     return new Response(body, { status, statusText, headers });
   } catch (cause) {
     if (cause instanceof BackendServicesError) throw cause;
-    throw new BackendServicesError('ERR_NETWORK', `${what}: the server cannot be reached or broke off`, { cause });
+    throw new BackendServicesError('ERR_NETWORK', `${what}: the server cannot be reached or broke off`, {
+      // Bare, because a fetch may hang the request on its error, and the assertion with it.
+      cause: bareError(cause),
+    });
   }
 }
 

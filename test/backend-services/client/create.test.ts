@@ -358,6 +358,34 @@ describe('backend-services/client/create', () => {
       expect(error.error_description).to.match(/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,300}$/);
     });
 
+    it('keeps nothing of what a fetch of somebody else throws, which may hold the assertion', async () => {
+      const failures: ((url: string, body: string) => unknown)[] = [
+        (url, body) =>
+          Object.assign(new Error('socket hang up'), { code: 'ECONNRESET', config: { url, data: body }, body }),
+        (_, body) => Object.assign(new Error(`cannot send ${body}`), { code: 'ECONNRESET' }),
+        (_, body) => new Error('failed', { cause: Object.assign(new Error(body), { code: 'ECONNRESET', body }) }),
+        (_, body) => ({ code: 'ECONNRESET', request: [{ body }] }),
+      ];
+      for (const failure of failures) {
+        let assertion = '';
+        const client = create({
+          retries: 0,
+          fetch: (url, init) => {
+            if (url.includes('well-known')) return fetch(url, init);
+            const body = new URLSearchParams(init.body as URLSearchParams).toString();
+            assertion = new URLSearchParams(body).get('client_assertion') ?? '';
+            throw failure(url, body);
+          },
+        });
+        const error = await thrown(() => client.getToken());
+        expect(error).to.include({ code: 'ERR_NETWORK' });
+        expect(error.cause).to.include({ code: 'ECONNRESET' });
+        const shown = `${inspect(error, { depth: 10, showHidden: true })}${JSON.stringify(error)}`;
+        expect(assertion.split('.')).to.have.length(3);
+        for (const part of assertion.split('.')) expect(shown).not.to.include(part);
+      }
+    });
+
     it('C13: refuses http unless the loopback interface was opted in', async () => {
       for (const wrong of [
         { fhirBaseUrl: 'http://fhir.example/r4' },
