@@ -35,6 +35,28 @@ export function judgeInclude(asked: Asked, parameter: Parameter, reverse: boolea
   return remove({ name, code: 'query-type', ...(brought.size === 1 && only !== undefined && { resourceType: only }) });
 }
 
+/**
+ * What the reverse includes of a query bring: whether a resource of one type may have come because it refers to one of
+ * another. A parameter that the definitions do not have may refer to any.
+ */
+export function reverseIncludes(
+  version: FhirVersion,
+  parameters: readonly Parameter[],
+): (source: string, target: string) => boolean {
+  const links = parameters.filter(([name]) => /^_revinclude(?::|$)/.test(name)).map(([, value]) => value);
+  if (links.includes('*')) return () => true;
+  const types = resourceTypes(version);
+  const targetsOf = new Map<string, Set<string>>();
+  for (const each of links) {
+    const [, source = '', link = '', stated] = INCLUDE.exec(each) ?? [];
+    if (!types.has(source)) continue;
+    const targets = targetsOf.get(source) ?? new Set();
+    targetsOf.set(source, targets);
+    for (const target of stated === undefined ? broughtBy(version, source, link) : [stated]) targets.add(target);
+  }
+  return (source, target) => targetsOf.get(source)?.has(target) ?? false;
+}
+
 function coversAny(asked: Asked, types: Types): boolean {
   for (const type of types) if (asked.covers(type)) return true;
   return false;

@@ -1,4 +1,7 @@
+import type { FhirVersion } from '../../fhir/version.js';
 import { isJsonObject } from '../../json-object.js';
+import { reverseIncludes } from './include.js';
+import type { Parameter } from './verdict.js';
 
 /** How deep a resource is followed: deeper than any element of the definitions lies without recursion. */
 const MAX_DEPTH = 64;
@@ -6,38 +9,53 @@ const MAX_DEPTH = 64;
 const HISTORY = /\/_history\/[A-Za-z0-9\-.]{1,64}$/;
 
 /**
- * Of the entries of a search result that may be seen, those that what may be seen accounts for: the matches, and each
- * included entry that refers to one of them or is referred to by one, directly or by way of other such entries.
+ * Of the entries of a search result that may be seen, those that what may be seen accounts for: the matches, what they
+ * refer to, what refers to them in a way that a `_revinclude` of the query asks for, and so on by way of these.
  *
  * For a result out of which something was dropped. What a dropped entry brought in by `_include` or `_revinclude` would
  * tell about it even where the included resource itself may be seen: that there is a match, and whom it concerns. How an
- * include got there is not written in a Bundle, so it is told by the references. An entry that is brought in both by
- * what may be seen and by what may not stays.
+ * include got there is not written in a Bundle, so it is told by the references. Canonical ones count as well.
+ *
+ * What still cannot be told: an entry that is brought in both by what may be seen and by what may not stays; so does
+ * one that a visible entry refers to at another element than the include goes by, or that refers to a visible one so;
+ * and one that is a step further away than a server may go without `:iterate`.
  *
  * Linear in the size of the entries. They come back as they were, in their order.
+ *
+ * @param query As the server was asked; without it, whatever refers to what may be seen stays, too.
  */
-export function linkedEntries(entries: readonly unknown[]): readonly unknown[] {
+export function linkedEntries(
+  entries: readonly unknown[],
+  query?: { readonly version: FhirVersion; readonly parameters: readonly Parameter[] },
+): readonly unknown[] {
   const included = entries.filter(isIncluded);
   if (included.length === 0) return entries;
   const byName = namesOf(entries);
-  const neighbours = new Map<unknown, Set<unknown>>(entries.map((entry) => [entry, new Set()]));
+  const comesBack = query ? reverseIncludes(query.version, query.parameters) : () => true;
+  const brings = new Map<unknown, Set<unknown>>(entries.map((entry) => [entry, new Set()]));
   for (const entry of entries) {
     for (const name of referencesIn(entry)) {
       for (const other of byName.get(name) ?? []) {
-        neighbours.get(entry)?.add(other);
-        neighbours.get(other)?.add(entry);
+        brings.get(entry)?.add(other);
+        if (comesBack(typeIn(entry), typeIn(other))) brings.get(other)?.add(entry);
       }
     }
   }
   // A set also visits what is added while it is walked.
   const reached = new Set(entries.filter((entry) => !isIncluded(entry)));
-  for (const entry of reached) for (const neighbour of neighbours.get(entry) ?? []) reached.add(neighbour);
+  for (const entry of reached) for (const brought of brings.get(entry) ?? []) reached.add(brought);
   return entries.filter((entry) => reached.has(entry));
 }
 
 /** FHIR R4, Bundle.entry.search.mode: what is no `include` is a match, or a message about the search. */
 function isIncluded(entry: unknown): boolean {
   return isJsonObject(entry) && isJsonObject(entry['search']) && entry['search']['mode'] === 'include';
+}
+
+/** The type of an entry's resource; empty where it has none. */
+function typeIn(entry: unknown): string {
+  const type = isJsonObject(entry) && isJsonObject(entry['resource']) ? entry['resource']['resourceType'] : undefined;
+  return typeof type === 'string' ? type : '';
 }
 
 /** What the entries' resources may be referred to by: type and id, the full URL, and the canonical URL of an artifact. */

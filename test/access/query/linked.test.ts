@@ -19,8 +19,13 @@ function entry(mode: string | undefined, name: string, elements: Readonly<Record
 }
 
 const to = (reference: string): { reference: string } => ({ reference });
-const kept = (...entries: Entry[]): string[] =>
-  (linkedEntries(entries) as readonly Entry[]).map(({ resource }) => `${resource.resourceType}/${resource.id}`);
+type Query = readonly (readonly [string, string])[];
+
+const linked = (entries: readonly unknown[], query: Query = []): readonly unknown[] =>
+  linkedEntries(entries, { version: '4.0.1', parameters: query });
+const keptFor = (query: Query, ...entries: Entry[]): string[] =>
+  (linked(entries, query) as readonly Entry[]).map(({ resource }) => `${resource.resourceType}/${resource.id}`);
+const kept = (...entries: Entry[]): string[] => keptFor([], ...entries);
 
 describe('linkedEntries', () => {
   it('hole-35: drops what only a dropped match brought in', () => {
@@ -40,9 +45,79 @@ describe('linkedEntries', () => {
     ).to.deep.equal([]);
   });
 
-  it('keeps what refers to a match: a reverse include', () => {
+  it('hole-35: drops what a dropped match brought in, though it names what a match that is kept names', () => {
+    const entries = [
+      entry('match', 'Observation/lab', { performer: [to('Organization/o1')] }),
+      entry('include', 'Organization/o1'),
+      // By way of the performer of somebody else's observation.
+      entry('include', 'PractitionerRole/psychiatrist', {
+        practitioner: to('Practitioner/d2'),
+        organization: to('Organization/o1'),
+      }),
+    ];
+    const include = ['_include', 'Observation:performer'] as const;
+    const own = ['Observation/lab', 'Organization/o1'];
+    expect(keptFor([include], ...entries)).to.deep.equal(own);
+    expect(keptFor([include, ['_revinclude', 'Provenance:target']], ...entries)).to.deep.equal(own);
+    // The role comes by its practitioner, who is not there.
+    expect(keptFor([include, ['_revinclude:iterate', 'PractitionerRole:practitioner']], ...entries)).to.deep.equal(own);
+    const asked = keptFor([include, ['_revinclude:iterate', 'PractitionerRole:organization']], ...entries);
+    expect(asked).to.have.length(3);
+  });
+
+  for (const [name, value] of [
+    ['_revinclude', 'Observation:subject'],
+    ['_revinclude', 'Observation:subject:Patient'],
+    ['_revinclude:iterate', 'Observation:patient'],
+    ['_revinclude:recurse', 'Observation:subject'],
+    ['_revinclude', 'Observation:*'],
+    ['_revinclude', '*'],
+    // A parameter of the server's own.
+    ['_revinclude', 'Observation:whose'],
+  ] as const) {
+    it(`keeps what refers to a match, where ${name}=${value} asks for it`, () => {
+      const match = entry('match', 'Patient/alice');
+      const reverse = entry('include', 'Observation/o', { subject: to('Patient/alice') });
+      expect(keptFor([[name, value]], match, reverse)).to.have.length(2);
+      expect(keptFor([['_include', value]], match, reverse)).to.have.length(1);
+    });
+  }
+
+  it('keeps what refers to a match in no other way than asked', () => {
     const match = entry('match', 'Patient/alice');
-    expect(kept(match, entry('include', 'Observation/o', { subject: to('Patient/alice') }))).to.have.length(2);
+    const reverse = entry('include', 'Observation/o', { subject: to('Patient/alice') });
+    for (const [name, value] of [
+      ['_revinclude', 'Condition:subject'],
+      ['_revinclude', 'Observation:subject:Group'],
+      ['_revinclude', 'Observation:encounter'],
+      ['_revinclude', ''],
+      ['_revincludes', 'Observation:subject'],
+    ] as const) {
+      expect(keptFor([[name, value]], match, reverse), `${name}=${value}`).to.have.length(1);
+    }
+  });
+
+  it('takes each of several reverse includes', () => {
+    const query: Query = [
+      ['_revinclude', 'Observation:encounter'],
+      ['_revinclude', 'Observation:subject'],
+      ['_revinclude:iterate', 'Provenance:target'],
+    ];
+    const names = keptFor(
+      query,
+      entry('match', 'Patient/alice'),
+      entry('include', 'Provenance/p', { target: [to('Observation/o')] }),
+      entry('include', 'Observation/o', { subject: to('Patient/alice') }),
+      entry('include', 'Observation/of-bob', { subject: to('Patient/bob') }),
+    );
+    expect(names).to.deep.equal(['Patient/alice', 'Provenance/p', 'Observation/o']);
+  });
+
+  it('keeps what names a match by its canonical: a reverse include', () => {
+    const match = entry('match', 'Questionnaire/q', { url: 'http://example.org/q' });
+    const answers = entry('include', 'QuestionnaireResponse/r', { questionnaire: 'http://example.org/q|3' });
+    expect(keptFor([['_revinclude', 'QuestionnaireResponse:questionnaire']], match, answers)).to.have.length(2);
+    expect(kept(match, answers)).to.have.length(1);
   });
 
   it('keeps what is included by way of what is included', () => {
@@ -98,8 +173,8 @@ describe('linkedEntries', () => {
       entry(undefined, 'Patient/a'),
       entry('match', 'Patient/a'),
     ];
-    expect(linkedEntries(entries)).to.deep.equal(entries);
-    expect(linkedEntries([...entries, { search: { mode: 'include' } }])).to.deep.equal(entries);
+    expect(linked(entries)).to.deep.equal(entries);
+    expect(linked([...entries, { search: { mode: 'include' } }])).to.deep.equal(entries);
   });
 
   it('takes entries of one name for one another', () => {
@@ -117,7 +192,7 @@ describe('linkedEntries', () => {
     const nameless = [{ resourceType: 'Patient' }, { id: 'alice' }, { resourceType: 'Patient', id: 5 }, {}];
     for (const resource of nameless) {
       const include = { resource, search: { mode: 'include' } };
-      expect(linkedEntries([match, include])).to.deep.equal([match]);
+      expect(linked([match, include])).to.deep.equal([match]);
     }
   });
 
@@ -155,19 +230,22 @@ describe('linkedEntries', () => {
       }),
       { selector: (each) => each.name, maxLength: 6 },
     );
+    const reverse = fc.constantFrom<Query>([], [['_revinclude', '*']], [['_revinclude:iterate', 'Observation:*']]);
     fc.assert(
-      fc.property(entries, (given) => {
+      fc.property(entries, reverse, (given, query) => {
         const all = given.map((each) => entry(each.mode, each.name, { links: each.refersTo.map(to) }));
-        const left = linkedEntries(all) as readonly Entry[];
+        const left = linked(all, query) as readonly Entry[];
         expect(all).to.include.members([...left]);
         expect(left).to.include.members(all.filter(({ search }) => search?.mode === 'match'));
-        expect(linkedEntries(left)).to.deep.equal(left);
-        const linked = (one: Entry, other: Entry): boolean =>
+        expect(linked(left, query)).to.deep.equal(left);
+        const names = (one: Entry, other: Entry): boolean =>
           JSON.stringify(one.resource['links']).includes(`"${other.resource.resourceType}/${other.resource.id}"`);
+        const brings = (one: Entry, other: Entry): boolean => query.length > 0 && names(other, one);
         for (const each of left) {
           if (each.search?.mode !== 'include') continue;
-          expect(left.some((other) => other !== each && (linked(each, other) || linked(other, each)))).to.equal(true);
+          expect(left.some((other) => other !== each && (names(other, each) || brings(other, each)))).to.equal(true);
         }
+        expect(left).to.include.members([...linked(all)]);
       }),
       { numRuns: RUNS },
     );
