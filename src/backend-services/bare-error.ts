@@ -8,15 +8,17 @@ const MAX_PLACES = 5;
 /**
  * What may be told of somebody else's error. Its message and its other properties may hold whatever the code that threw
  * it was given: a request with its assertion, a key of a store, a launch with its patient.
+ *
+ * @param words - A message in place of name and code, for an error whose words are known to be harmless.
  */
-export function bareError(error: unknown): BareError {
+export function bareError(error: unknown, words?: string): BareError {
   const name = wordOf(error, 'name', /^[A-Za-z]\w{0,59}$/) ?? (error instanceof Error ? 'Error' : typeof error);
   const code = codeOf(error);
-  const bare = new Error(code === undefined ? name : `${name} (${code})`);
+  const message = words ?? (code === undefined ? name : `${name} (${code})`);
+  const bare = new Error(message);
   bare.name = name;
-  const places = placesOf(error);
-  // Without a stack of its own this function would be the place that everybody is sent to.
-  bare.stack = [`${name}${code === undefined ? '' : ` (${code})`}`, ...places].join('\n');
+  // Without these this function would be the place that everybody is sent to.
+  bare.stack = [`${name}: ${message}`, ...placesOf(error)].join('\n');
   return code === undefined ? bare : Object.assign(bare, { code });
 }
 

@@ -4,6 +4,7 @@ import { refusalAnswer } from './client-auth/authenticate-client.js';
 import { ClientRefused } from './client-auth/refusal.js';
 import { ClientRegistryError } from './clients/registry.js';
 import { PATHS, basePath } from './endpoints.js';
+import { failureAt } from './events.js';
 import type { Endpoint, Exchange } from './exchange.js';
 import type { Settings } from './settings.js';
 import { introspectionRefusal } from './token/introspection-endpoint.js';
@@ -116,7 +117,7 @@ function asAnswer(req: IncomingMessage, path: string, cause: unknown, settings: 
       ? introspectionRefusal(req, settings.issuer)
       : refusalAnswer(req, settings.issuer);
   }
-  settings.emit({ type: 'failure', endpoint: path, error: cause });
+  settings.emit(failureAt(path, cause));
   if (cause instanceof StateStoreError || cause instanceof ClientRegistryError) {
     // What cannot be looked up is refused, and the client may try again.
     return new OAuthError('temporarily_unavailable', 'the server cannot answer right now', { status: 503 });

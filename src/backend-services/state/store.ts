@@ -38,7 +38,10 @@ export interface StateStore {
   delete(key: string): Promise<void>;
 }
 
-/** A store that cannot do what it was asked; the caller refuses the request. */
+/**
+ * A store that cannot do what it was asked; the caller refuses the request. The message goes to the operator's log: it
+ * names no key and no value.
+ */
 export class StateStoreError extends Error {
   readonly code: 'ERR_STATE_STORE_FULL' | 'ERR_STATE_STORE_UNAVAILABLE';
 

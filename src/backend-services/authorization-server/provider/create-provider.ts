@@ -6,9 +6,11 @@ import { StateStoreError } from '../../state/store.js';
 import type { ClientDirectory } from '../clients/directory.js';
 import { ClientRegistryError } from '../clients/registry.js';
 import { INTERACTION_PATH, PATHS } from '../endpoints.js';
+import { failureAt } from '../events.js';
 import type { LaunchRecords } from '../launch/records.js';
 import { contextClaims, contextParameters } from '../launch/records.js';
 import type { Settings } from '../settings.js';
+import { describeScopes } from '../token/describe-scopes.js';
 import { PAGE_HEADERS, errorPage } from '../wire/error-page.js';
 import { errorText } from '../wire/oauth-error.js';
 import { createAdapterFactory } from './adapter.js';
@@ -151,10 +153,10 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
   provider.proxy = true;
   provider.silent = true;
   provider.on('error', (error) => {
-    settings.emit({ type: 'failure', endpoint: 'provider', error });
+    settings.emit(failureAt('provider', error));
   });
   provider.on('server_error', (ctx, error) => {
-    settings.emit({ type: 'failure', endpoint: 'provider', error });
+    settings.emit(failureAt('provider', error));
     if (!(error instanceof StateStoreError || error instanceof ClientRegistryError)) return;
     // What cannot be looked up is refused for now, as everywhere; for oidc-provider every failure is one for good.
     ctx.status = 503;
@@ -170,7 +172,7 @@ export function createProvider(settings: Settings, directory: ClientDirectory, r
       keepNoSession(ctx);
       if (ctx.path === PATHS.token) await finishTokenResponse(ctx, records, settings);
     } catch (error) {
-      settings.emit({ type: 'failure', endpoint: ctx.path, error });
+      settings.emit(failureAt(ctx.path, error));
       ctx.status = 503;
       ctx.body = UNAVAILABLE;
     }
@@ -219,7 +221,10 @@ async function finishTokenResponse(ctx: Context, records: LaunchRecords, setting
     type: 'token-issued',
     clientId: client?.clientId ?? '',
     grantType: ctx.oidc.params['grant_type'] ?? '',
-    scope: 'scope' in body && typeof body.scope === 'string' ? body.scope : '',
+    scope: describeScopes(
+      'scope' in body && typeof body.scope === 'string' ? body.scope.split(' ') : [],
+      requestContext.getStore()?.client?.registration.scope ?? '',
+    ).known,
   });
 }
 

@@ -3,6 +3,7 @@ import { URI_PREFIX, parseScope } from '../../../scope/parse.js';
 import type { RegisteredClient } from '../clients/client.js';
 import type { Settings } from '../settings.js';
 import { OAuthError } from '../wire/oauth-error.js';
+import { describeScopes } from './describe-scopes.js';
 
 /** More scopes than anybody asks for; each costs a comparison with each registered one. */
 const MAX_SCOPES = 500;
@@ -28,15 +29,15 @@ const UNSUPPORTED: ReadonlySet<string> = new Set(['online_access']);
  * @throws OAuthError `invalid_scope` when nothing is left
  */
 export async function narrowScopes(
-  requested: string | undefined,
+  scope: string | undefined,
   client: RegisteredClient,
   grantType: 'client_credentials' | 'authorization_code',
   settings: Pick<Settings, 'invalidScopes' | 'narrowScopes' | 'emit'>,
 ): Promise<readonly string[]> {
   // RFC 6749 §3.3 leaves a default or a refusal; a default would grant what nobody asked for.
-  if (requested === undefined) throw new OAuthError('invalid_scope', 'scope is required');
+  if (scope === undefined) throw new OAuthError('invalid_scope', 'scope is required');
   // One that is said again says nothing more.
-  const tokens = [...new Set(requested.split(' ').filter((token) => token !== ''))];
+  const tokens = [...new Set(scope.split(' ').filter((token) => token !== ''))];
   if (tokens.join(' ').length > MAX_LENGTH) throw new OAuthError('invalid_scope', 'scope is too long');
   if (tokens.length > MAX_SCOPES) throw new OAuthError('invalid_scope', `more than ${MAX_SCOPES} scopes`);
   if (!tokens.every((token) => /^[!#-[\]-~]+$/.test(token))) {
@@ -54,7 +55,9 @@ export async function narrowScopes(
 
   const given = granted.join(' ');
   if (given !== tokens.join(' ')) {
-    settings.emit({ type: 'scope-narrowed', clientId: client.client_id, requested: tokens.join(' '), granted: given });
+    const { known: requested, unknown } = describeScopes(tokens, client.scope);
+    const { known } = describeScopes(granted, client.scope);
+    settings.emit({ type: 'scope-narrowed', clientId: client.client_id, requested, unknown, granted: known });
   }
   return granted;
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { ConfigError } from '../../../errors.js';
 import { OAuthError } from './oauth-error.js';
 
 export interface BodyLimits {
@@ -65,7 +66,7 @@ async function readBody(req: IncomingMessage, limits: BodyLimits): Promise<strin
 
 function collect(req: IncomingMessage, limits: BodyLimits): Promise<Buffer> {
   if (req.readableEnded)
-    throw new TypeError('the body was read before: mount the authorization server before body parsers');
+    throw new ConfigError('callback()', 'the body was read before: mount the authorization server before body parsers');
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let received = 0;
