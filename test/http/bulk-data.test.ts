@@ -248,14 +248,15 @@ for (const [name, open] of Object.entries(HOSTS)) {
       const labelled = { ...patient('labelled'), meta: { security: [{ code: 'R' }] } };
       const narrow: SMARTHandlerOptions['narrow'] = ({ resourceType, resource }) =>
         resourceType !== 'Patient' || (resource as Json)['meta'] === undefined;
-      const bounded = [{ userTypes: ['Practitioner'], resourceType: 'Patient', path: 'link.other', claim: 'x' }];
       const whole = await system();
-      const user = await issuer.token('user/*.read', { fhirUser: 'Practitioner/dr' });
+      const admin = await issuer.token('user/*.read', { fhirUser: 'Practitioner/dr' });
+      // May export here, and is no admin.
+      const nurse = await issuer.token('user/*.read', { fhirUser: 'PractitionerRole/nurse' });
       const cases: readonly (readonly [why: string, SMARTHandlerOptions, token: string, path: string, boolean])[] = [
         ['nothing left to judge', {}, whole, '/$export?_type=Patient', true],
         ['everything, and nothing left to judge', {}, whole, '/$export', true],
-        ['an admin', {}, user, '/$export?_type=Patient', true],
-        ['a bounded admin', { adminRules: bounded }, user, '/$export?_type=Patient', false],
+        ['an admin', {}, admin, '/$export?_type=Patient', true],
+        ['a user', {}, nurse, '/$export?_type=Patient', false],
         ['a rule of the host', { narrow }, whole, '/$export?_type=Patient', false],
         ['a rule of the host', { narrow }, whole, '/$export', false],
         ['contained resources', { membership: { contained: 'refuse' } }, whole, '/$export?_type=Binary', true],
@@ -264,8 +265,8 @@ for (const [name, open] of Object.entries(HOSTS)) {
       for (const [why, options, token, path, passes] of cases) {
         await host.close();
         exporter = new Exporter();
-        const types = ['Practitioner'];
-        const handler = new SMARTHandler(issuer.config, BASE, '4.0.1', types, types, true, options);
+        const [admins, exporters] = [['Practitioner'], ['Practitioner', 'PractitionerRole']];
+        const handler = new SMARTHandler(issuer.config, BASE, '4.0.1', admins, exporters, true, options);
         host = await open(clinic, handler, { bulkData: { jobs: store } }, exporter.serve);
         const mark = path.includes('?') ? '&' : '?';
         const status = await start(
