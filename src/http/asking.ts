@@ -1,4 +1,5 @@
 import type { RequestContext } from 'fhir-works-on-aws-interface';
+import { resourceTypes } from '../fhir/resource-types.js';
 import type { FhirVersion } from '../fhir/version.js';
 import type { SMARTHandler } from '../handler.js';
 import type { UserIdentity } from '../identity/identity.js';
@@ -36,6 +37,19 @@ export interface Asking {
     readonly entry?: number;
   };
 }
+
+/** Whether the caller's grants are, each for what is the caller's, for every type that there is. */
+export async function coversAllTypes({ handler, settings, about }: Asking, operation: Interaction): Promise<boolean> {
+  try {
+    const types = await handler.getAllowedResourceTypesForOperation({ operation, ...about });
+    return types.length === resourceTypes(settings.version).size;
+  } catch {
+    return false;
+  }
+}
+
+/** All types, those that no definition knows included: opened by grants for all types alone. */
+export const ANY_TYPE = '*';
 
 /** Whether the caller's grants open every resource of a type for an interaction. */
 export async function opensAll(

@@ -4,7 +4,7 @@ import { deny } from '../access/decision.js';
 import { idOf, typeOf } from '../access/judge.js';
 import type { AccessRequest } from '../requests.js';
 import type { Asking } from './asking.js';
-import { opensAll } from './asking.js';
+import { ANY_TYPE, coversAllTypes, opensAll } from './asking.js';
 import { hasConditionalReference } from './conditional-reference.js';
 import type { Content } from './content.js';
 import { NOTHING, contentFor } from './content.js';
@@ -12,6 +12,7 @@ import { carryNumbers } from './exact-numbers.js';
 import type { Judged, Received } from './judge-response.js';
 import { judgeList, judgeOperation, judgeRead, judgeWritten } from './judge-response.js';
 import { narrowingOf } from './narrow-search.js';
+import { parameterNames, withoutPartialParameters } from './operation-parameters.js';
 import type { Answer } from './outcome.js';
 import { refusal } from './outcome.js';
 import { asksForOwn, withoutPaging } from './paging.js';
@@ -120,12 +121,38 @@ async function judgeCall(asking: Asking, request: OperationRequest, content: Con
     ...asking.about,
   });
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
-  const parameters = request.parameters.filter(([name]) => name !== '_format' && !PARTIAL.has(name));
+  if (!takesParameters(request, content) && !(await opensAll(asking, 'read', ANY_TYPE))) {
+    return { refused: refusal(400, 'structure') };
+  }
+  const parameters = withoutFormat(request.parameters).filter(([name]) => !PARTIAL.has(baseOf(name).toLowerCase()));
+  const pages = asking.settings.paging === 'any' || (await coversAllTypes(asking, 'read'));
   return {
     request: { ...request, parameters },
-    content,
-    respond: (received) => judgeOperation(asking, request, received),
+    content: { ...content, value: withoutPartialParameters(content.value) },
+    respond: (received) => judgeOperation(asking, request, received, pages),
   };
+}
+
+/**
+ * Parameters of `$everything` (FHIR R4 and R5, Patient, Encounter, Group and others), and those of its pages. Servers take
+ * what else they know for a search: who is looked for, and what about them, would show in whether something is found.
+ */
+const OF_EVERYTHING = new Set([
+  ...['start', 'end', '_since', '_type', '_count', '_format', '_pretty', '_offset', '_page', '_getpagesoffset'],
+  // Taken away before it is executed.
+  ...PARTIAL,
+]);
+
+/** Whether nothing is asked but what belongs to the operation; of one that is the host's own only the host knows. */
+function takesParameters({ operation, parameters }: OperationRequest, { kind, value }: Content): boolean {
+  if (operation !== '$everything') return true;
+  const names = kind === 'none' ? [] : parameterNames(value);
+  return [...parameters.map(([name]) => name), ...(names ?? [':'])].every((name) => OF_EVERYTHING.has(baseOf(name)));
+}
+
+/** The name of a parameter without its modifier. */
+function baseOf(name: string): string {
+  return name.split(':', 1)[0] ?? '';
 }
 
 async function judgeWrite(asking: Asking, request: InteractionRequest, content: Content): Promise<Verdict> {

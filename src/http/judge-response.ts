@@ -5,15 +5,12 @@ import { linkedEntries } from '../access/query/linked.js';
 import { isAsking, isSearch } from '../fhir/interactions.js';
 import type { Interaction } from '../scope/rule.js';
 import type { Asking } from './asking.js';
-import { opensAll } from './asking.js';
+import { ANY_TYPE, opensAll } from './asking.js';
 import type { Answer } from './outcome.js';
 import { bareOutcome, refusal } from './outcome.js';
 import { notFound, refuse } from './refuse.js';
-import type { FhirRequest, HeaderBag, InteractionRequest, Pairs } from './request.js';
+import type { FhirRequest, HeaderBag, InteractionRequest, OperationRequest, Pairs } from './request.js';
 import type { JsonObject } from '../json-object.js';
-
-/** All types, those that no definition knows included: opened by grants for all types alone. */
-const ANY_TYPE = '*';
 
 /** What the server answered: a status and a resource, if there is one. */
 export interface Received {
@@ -76,14 +73,21 @@ export async function judgeList(
 /**
  * What an operation returned: a Bundle is filtered by what the caller may read, a resource is judged as if it had been
  * read. Parameters may hold anything, so they are for those alone who may see everything.
+ *
+ * @param pages Whether other pages hold nothing that the caller may not see.
  */
-export async function judgeOperation(asking: Asking, request: FhirRequest, received: Received): Promise<Judged> {
+export async function judgeOperation(
+  asking: Asking,
+  request: OperationRequest,
+  received: Received,
+  pages: boolean,
+): Promise<Judged> {
   const common = await judgeCommon(asking, request, received);
   if (common) return common;
   const { status, resource } = received;
   const type = typeOf(resource);
   if (type === 'Bundle') {
-    const bundle = await filter(asking, 'read', request, resource, true);
+    const bundle = await filter(asking, 'read', request, resource, pages);
     return bundle ? { status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
   }
   if (type === 'OperationOutcome') return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
@@ -167,13 +171,17 @@ async function filter(
   const entries = filtered.bundle['entry'] as readonly unknown[];
   const plain = entries.map(plainEntry);
   kept['entry'] = filtered.dropped > 0 && isSearch(operation) ? linkedEntries(plain) : plain;
-  // The gate leaves a count alone to those alone who may see all that is counted.
-  if (asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0) {
+  // An operation may gather resources of any type, whatever the type that it is called on.
+  const opens = (): Promise<boolean> =>
+    opensAll(asking, operation, request.kind === 'operation' ? ANY_TYPE : request.resourceType);
+  // The gate leaves a count to those alone who may see all that is counted; it judges searches, and nothing else.
+  const isCount = asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0;
+  if (isCount && (isSearch(operation) || (await opens()))) {
     return { ...kept, ...(total !== undefined && { total }) };
   }
   const found = matchesIn((bundle as JsonObject)['entry']);
   const isPart = isPaged(bundle as JsonObject) || (typeof total === 'number' && total > found);
-  if (!isPart || (await opensAll(asking, operation, request.resourceType))) {
+  if (!isPart || (await opens())) {
     return isTheSame(kept, bundle as JsonObject) ? (bundle as JsonObject) : kept;
   }
   // Where matches were dropped, there is more than the caller's own, whatever the server was asked for.

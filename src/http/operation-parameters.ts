@@ -34,3 +34,12 @@ function isWhole(parameter: unknown): parameter is Holder {
   if (!isJsonObject(parameter) || typeof parameter['name'] !== 'string') return false;
   return !/^_(?:summary|elements)(?::|$)/i.test(parameter['name'].trim());
 }
+
+/** The names of the parameters in the body of an operation; undefined for what is no Parameters, or has no plain names. */
+export function parameterNames(value: unknown): readonly string[] | undefined {
+  if (!isJsonObject(value) || value['resourceType'] !== 'Parameters') return undefined;
+  const { parameter = [] } = value;
+  if (!Array.isArray(parameter)) return undefined;
+  const names = (parameter as readonly unknown[]).map((each) => (isJsonObject(each) ? each['name'] : undefined));
+  return names.every((name) => typeof name === 'string') ? names : undefined;
+}

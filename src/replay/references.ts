@@ -6,7 +6,8 @@ const MAX_DEPTH = 100;
 
 /**
  * What is left of a resource when only the question is to be answered whose it is: its type, its id, its references, and
- * the types of what it contains. What stands in it about people, their names for references included, is gone.
+ * the types of what it contains. What stands in it about people, their names for references included, is gone; of a
+ * reference by an identifier or a name it stays that there is one.
  *
  * Every decision that depends on references stays the same. One that depends on values does not: those of granular
  * scopes (`?category=…`) and of the host's own rule.
@@ -67,5 +68,10 @@ function referencesIn(value: unknown, depth: number): unknown {
     .filter(([, member]) => member !== undefined);
   // A conditional reference is a search, by names and numbers of people; it refers to nobody before it has run.
   if (typeof reference === 'string' && /^[^\s?]{1,2048}$/.test(reference)) members.push(['reference', reference]);
-  return members.length > 0 ? Object.fromEntries(members) : undefined;
+  if (members.length > 0) return Object.fromEntries(members);
+  // A reference that names somebody in another way takes access away where one that is absent would not.
+  return depth > 0 && Object.keys(value).every((name) => OF_REFERENCES.has(name)) ? {} : undefined;
 }
+
+/** The elements of a Reference (FHIR R4, 2.3.0). */
+const OF_REFERENCES = new Set(['reference', 'type', 'identifier', 'display', 'id', 'extension']);

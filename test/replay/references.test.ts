@@ -87,6 +87,8 @@ describe('onlyReferences', () => {
       resourceType: 'Observation',
       id: 'o1',
       subject: { reference: 'Patient/p1' },
+      // That they name somebody, and not whom.
+      performer: [{}, {}, {}],
       contained: [{ resourceType: 'Patient', id: 'c' }],
       extension: [{ valueReference: { reference: 'Group/g' } }],
     });
