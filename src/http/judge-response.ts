@@ -170,7 +170,10 @@ async function filter(
   const { total } = bundle as JsonObject;
   const entries = filtered.bundle['entry'] as readonly unknown[];
   const plain = entries.map(plainEntry);
-  kept['entry'] = filtered.dropped > 0 && isSearch(operation) ? linkedEntries(plain) : plain;
+  kept['entry'] =
+    filtered.dropped > 0 && isSearch(operation)
+      ? linkedEntries(plain, asking.settings.version, request.parameters)
+      : plain;
   // An operation may gather resources of any type, whatever the type that it is called on.
   const opens = (): Promise<boolean> =>
     opensAll(asking, operation, request.kind === 'operation' ? ANY_TYPE : request.resourceType);

@@ -134,6 +134,28 @@ describe('a guard', () => {
     expect(bodyOf(judged)['entry']).to.deep.equal([entry[0], entry[2]]);
   });
 
+  it('R8: what refers to a match stays where it was asked for, and only there', async () => {
+    const token = await issuer.token('patient/Observation.rs system/Organization.rs system/PractitionerRole.rs', {
+      launch_response_patient: 'alice',
+    });
+    const organization = { reference: 'Organization/o1' };
+    const performed = (owner: string, performer: Json): Json => ({
+      ...observation(owner, owner),
+      performer: [performer],
+    });
+    const entry = [
+      { resource: performed('alice', organization), search: { mode: 'match' } },
+      { resource: performed('bob', { reference: 'PractitionerRole/psychiatrist' }), search: { mode: 'match' } },
+      { resource: { resourceType: 'Organization', id: 'o1' }, search: { mode: 'include' } },
+      { resource: { resourceType: 'PractitionerRole', id: 'psychiatrist', organization }, search: { mode: 'include' } },
+    ];
+    const bundle = { resourceType: 'Bundle', type: 'searchset', entry };
+    const url = '/Observation?_include=Observation:performer';
+    expect(bodyOf(await answer(url, token, bundle))['entry']).to.deep.equal([entry[0], entry[2]]);
+    const reverse = `${url}&_revinclude:iterate=PractitionerRole:organization`;
+    expect(bodyOf(await answer(reverse, token, bundle))['entry']).to.deep.equal([entry[0], entry[2], entry[3]]);
+  });
+
   it("an include comes whole: without its patient a device would be everybody's", async () => {
     const handler = issuer.handler({ membership: { sharedTypes: ['Device'] } });
     const shared = createGuard(handler, { baseUrl: BASE, fhirVersion: '4.0.1' });

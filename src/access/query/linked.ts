@@ -22,16 +22,17 @@ const HISTORY = /\/_history\/[A-Za-z0-9\-.]{1,64}$/;
  *
  * Linear in the size of the entries. They come back as they were, in their order.
  *
- * @param query As the server was asked; without it, whatever refers to what may be seen stays, too.
+ * @param parameters The query, as the server was asked.
  */
 export function linkedEntries(
   entries: readonly unknown[],
-  query?: { readonly version: FhirVersion; readonly parameters: readonly Parameter[] },
+  version: FhirVersion,
+  parameters: readonly Parameter[],
 ): readonly unknown[] {
   const included = entries.filter(isIncluded);
   if (included.length === 0) return entries;
   const byName = namesOf(entries);
-  const comesBack = query ? reverseIncludes(query.version, query.parameters) : () => true;
+  const comesBack = reverseIncludes(version, parameters);
   const brings = new Map<unknown, Set<unknown>>(entries.map((entry) => [entry, new Set()]));
   for (const entry of entries) {
     for (const name of referencesIn(entry)) {

@@ -22,7 +22,7 @@ const to = (reference: string): { reference: string } => ({ reference });
 type Query = readonly (readonly [string, string])[];
 
 const linked = (entries: readonly unknown[], query: Query = []): readonly unknown[] =>
-  linkedEntries(entries, { version: '4.0.1', parameters: query });
+  linkedEntries(entries, '4.0.1', query);
 const keptFor = (query: Query, ...entries: Entry[]): string[] =>
   (linked(entries, query) as readonly Entry[]).map(({ resource }) => `${resource.resourceType}/${resource.id}`);
 const kept = (...entries: Entry[]): string[] => keptFor([], ...entries);
