@@ -65,7 +65,7 @@ describe('cli: what a stranger may write, and what must not be repeated', () => 
   it('a token with invisible characters in its claims shows them', async () => {
     const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
     const hidden = '\u{e0041}\u{e007f}\u00ad\u180e\ufff9\u{1d173}\u202e\u001b[2J\u0085';
-    const jwt = `${part({ alg: 'RS384', kid: hidden, typ: hidden })}.${part({ iss: hidden, [hidden]: 'x\nno defects' })}.x`;
+    const jwt = `${part({ alg: 'RS384', kid: hidden, typ: hidden })}.${part({ iss: hidden, [hidden]: 'x\nno defects' })}.c2ln`;
     for (const argv of [[], ['--json']]) {
       const { stdout } = await commandLine(['inspect', '-', ...argv], { stdin: jwt });
       expect(stdout).not.to.match(STEERING);
@@ -89,7 +89,7 @@ describe('cli: what a stranger may write, and what must not be repeated', () => 
         ['{"alg":"RS384"}', '{"a":'.repeat(depth)],
       ]) {
         for (const argv of [[], ['--json']]) {
-          const stdin = `${parts.map(part).join('.')}.x`;
+          const stdin = `${parts.map(part).join('.')}.c2ln`;
           const { exitCode, stdout, stderr } = await commandLine(['inspect', '-', ...argv], { stdin });
           expect([exitCode === 5, stderr.includes('unexpected')], String(depth)).to.deep.equal([false, false]);
           if (exitCode === 1) expect(stdout).to.include('malformed');

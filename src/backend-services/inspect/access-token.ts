@@ -41,11 +41,11 @@ export function* accessTokenClaimDefects(payload: JsonObject, now: number, expec
   yield* scopeDefects(payload, expected);
   yield* identityDefects(payload, expected);
   const lifetime = lifetimeOf(payload, now);
-  if (lifetime !== undefined && lifetime > RECOMMENDED_SECONDS) {
+  if (lifetime !== undefined && lifetime.whole > RECOMMENDED_SECONDS) {
     yield should(
       'lifetime-too-long',
       BS,
-      `lives ${duration(lifetime)}; at most ${RECOMMENDED_SECONDS} s are recommended`,
+      `lives ${duration(lifetime.whole)}; at most ${RECOMMENDED_SECONDS} s are recommended`,
     );
   }
 }

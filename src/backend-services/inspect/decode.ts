@@ -1,3 +1,5 @@
+import { MAX_DEPTH, isBase64url } from '../../token/parse-object.js';
+
 /** A JSON object of unknown content. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -9,6 +11,8 @@ export type DecodedToken =
       readonly header: JsonObject;
       readonly payload: JsonObject;
       readonly signature: string;
+      /** Header and payload as the JSON that they are written in. */
+      readonly json: { readonly header: string; readonly payload: string };
     }
   | { readonly form: 'encrypted' | 'opaque' | 'malformed' };
 
@@ -19,14 +23,21 @@ export type DecodedToken =
 export function decodeToken(text: string): DecodedToken {
   const compact = bare(text);
   const parts = compact.split('.');
-  if (parts.length === 5 && jsonPart(parts[0]) !== undefined) return { form: 'encrypted' };
+  if (parts.length === 5 && jsonPart(parts[0], MAX_HEADER_DEPTH) !== undefined) return { form: 'encrypted' };
   if (parts.length !== 3) return { form: /^[\x21-\x7e]+$/.test(compact) && parts.length < 3 ? 'opaque' : 'malformed' };
-  const header = jsonPart(parts[0]);
-  const payload = jsonPart(parts[1]);
+  const header = jsonPart(parts[0], MAX_HEADER_DEPTH);
+  const payload = jsonPart(parts[1], MAX_DEPTH);
   const signature = parts[2] ?? '';
-  if (header === undefined || payload === undefined || !/^[A-Za-z0-9_-]*$/.test(signature))
+  if (header === undefined || payload === undefined || (signature !== '' && !isBase64url(signature)))
     return { form: 'malformed' };
-  return { form: 'jwt', compact, header, payload, signature };
+  return {
+    form: 'jwt',
+    compact,
+    header: header.value,
+    payload: payload.value,
+    signature,
+    json: { header: header.text, payload: payload.text },
+  };
 }
 
 function bare(text: string): string {
@@ -46,17 +57,22 @@ function fromJson(text: string): string | undefined {
   }
 }
 
-/** Levels of arrays and objects in a header or payload. Claims have a few; what has thousands is no claim. */
-const MAX_DEPTH = 100;
+/** Levels of arrays and objects in a header. A payload has the bound of the verifier, which copies the claims. */
+const MAX_HEADER_DEPTH = 100;
 
 /** RFC 7515 §2: base64url without padding, line breaks or anything else; then UTF-8 of a JSON object. */
-function jsonPart(part: string | undefined): JsonObject | undefined {
-  if (part === undefined || !/^[A-Za-z0-9_-]+$/.test(part)) return undefined;
+function jsonPart(
+  part: string | undefined,
+  maxDepth: number,
+): { readonly text: string; readonly value: JsonObject } | undefined {
+  if (part === undefined || !isBase64url(part)) return undefined;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(part, 'base64url'));
+    // A byte order mark stays, and is no JSON (RFC 8259 §8.1).
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    const text = decoder.decode(Buffer.from(part, 'base64url'));
     const json: unknown = JSON.parse(text);
-    return typeof json === 'object' && json !== null && !Array.isArray(json) && isShallow(json)
-      ? (json as JsonObject)
+    return typeof json === 'object' && json !== null && !Array.isArray(json) && isShallow(json, maxDepth)
+      ? { text, value: json as JsonObject }
       : undefined;
   } catch {
     return undefined;
@@ -64,12 +80,12 @@ function jsonPart(part: string | undefined): JsonObject | undefined {
 }
 
 /** Level by level, without recursion: whoever prints the token later recurses, and must come to an end. */
-function isShallow(json: object): boolean {
-  let level: unknown[] = [json];
-  for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
-    level = level.flatMap((value): unknown[] =>
-      typeof value === 'object' && value !== null ? Object.values(value) : [],
-    );
+function isShallow(json: object, maxDepth: number): boolean {
+  let level: object[] = [json];
+  for (let depth = 0; depth < maxDepth; depth += 1) {
+    level = level
+      .flatMap((value): unknown[] => Object.values(value))
+      .filter((value) => typeof value === 'object' && value !== null);
     if (level.length === 0) return true;
   }
   return false;

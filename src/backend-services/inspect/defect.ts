@@ -6,6 +6,7 @@ export type DefectCode =
   | 'opaque'
   | 'wrong-kind'
   | 'id-token'
+  | 'member-repeated'
   // the header
   | 'alg-missing'
   | 'alg-none'

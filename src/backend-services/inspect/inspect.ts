@@ -6,6 +6,7 @@ import type { TokenDefect } from './defect.js';
 import { must, should } from './defect.js';
 import type { Expected } from './expected.js';
 import { accessTokenHeaderDefects, assertionHeaderDefects, headerDefects } from './header.js';
+import { memberDefects } from './members.js';
 import { checkSignature } from './signature.js';
 import { timeDefects } from './times.js';
 
@@ -62,6 +63,7 @@ export async function inspectToken(text: string, options: InspectOptions = {}): 
     signature,
     defects: [
       ...kindDefects(looksLike, as),
+      ...memberDefects(decoded.json.header, decoded.json.payload),
       ...headerDefects(header),
       ...signatureDefects(decoded.signature),
       ...claims(),

@@ -1,3 +1,4 @@
+import { readDate } from '../../token/claims.js';
 import type { JsonObject } from './decode.js';
 import type { TokenDefect } from './defect.js';
 import { must, quote } from './defect.js';
@@ -26,17 +27,25 @@ export function* timeDefects(payload: JsonObject, now: number): Iterable<TokenDe
   } else if (isTime(iat) && iat > now + SKEW_SECONDS) {
     yield must('iat-in-future', `${JWT}.6`, `issued ${duration(iat - now)} in the future: a clock is wrong`);
   }
-  if (nbf !== undefined && !isTime(nbf)) {
+  if (nbf !== undefined && readDate(nbf) === undefined) {
     yield must('nbf-not-number', `${JWT}.5`, `nbf is ${quote(nbf)}; it has to be a number of seconds`);
   } else if (isTime(nbf) && nbf > now + SKEW_SECONDS) {
     yield must('nbf-in-future', `${JWT}.5`, `not valid before ${instant(nbf)}, in ${duration(nbf - now)}`);
   }
 }
 
-/** Seconds that a token lives: from iat if it says so, else from now; undefined if exp says nothing sensible. */
-export function lifetimeOf({ exp, iat }: JsonObject, now: number): number | undefined {
+/** How long a token is good for, in seconds. */
+export interface Lifetime {
+  /** From now: what a server goes by. */
+  readonly remaining: number;
+  /** From iat where it says so, else from now: what it was made for. */
+  readonly whole: number;
+}
+
+/** Undefined if exp says nothing sensible. */
+export function lifetimeOf({ exp, iat }: JsonObject, now: number): Lifetime | undefined {
   if (!isTime(exp) || exp > LATEST_PLAUSIBLE) return undefined;
-  return exp - (isTime(iat) ? Math.min(iat, now) : now);
+  return { remaining: exp - now, whole: exp - (isTime(iat) ? Math.min(iat, now) : now) };
 }
 
 /** `36000 s (10 hours)` */

@@ -61,6 +61,7 @@ const anywhere: readonly DefectCase[] = [
   { name: 'nbf passed', payload: { nbf: NOW } },
   { name: 'nbf ahead', payload: { nbf: NOW + 600 }, must: ['nbf-in-future'] },
   { name: 'nbf a string', payload: { nbf: 'soon' }, must: ['nbf-not-number'] },
+  { name: 'nbf too large for a date', payload: { nbf: -1e300 }, must: ['nbf-not-number'] },
   { name: 'no jti', payload: { jti: undefined }, must: ['jti-missing'] },
   { name: 'jti a number', payload: { jti: 5 }, must: ['jti-not-string'] },
   { name: 'jti empty', payload: { jti: '' }, must: ['jti-not-string'] },
@@ -85,7 +86,28 @@ export const assertionCases: readonly DefectCase[] = [
     must: ['lifetime-too-long'],
   },
   { name: 'ten hours', payload: { exp: NOW + 36_000 }, must: ['lifetime-too-long'] },
-  { name: 'ten hours, nine of them gone', payload: { iat: NOW - 35_900, exp: NOW + 100 }, must: ['lifetime-too-long'] },
+  {
+    name: 'ten hours, all but 100 s gone',
+    payload: { iat: NOW - 35_900, exp: NOW + 100 },
+    should: ['lifetime-too-long'],
+  },
+  {
+    name: 'made 100 s ago, good for 250 s more',
+    payload: { iat: NOW - 100, exp: NOW + 250 },
+    should: ['lifetime-too-long'],
+  },
+  { name: 'made 100 s ago, good for 200 s more', payload: { iat: NOW - 100, exp: NOW + 200 } },
+  {
+    name: 'made 100 s ago, good for 301 s more',
+    payload: { iat: NOW - 100, exp: NOW + 301 },
+    must: ['lifetime-too-long'],
+  },
+  {
+    name: 'ten hours, gone',
+    payload: { iat: NOW - 36_100, exp: NOW - 100 },
+    must: ['expired'],
+    should: ['lifetime-too-long'],
+  },
   {
     name: 'iat ahead, to make a long life look short',
     payload: { iat: NOW + 3600, exp: NOW + 3900 },

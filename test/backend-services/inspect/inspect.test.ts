@@ -1,9 +1,10 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { SignJWT, importJWK } from 'jose';
 import { inspectToken } from '../../../src/backend-services/inspect/inspect.js';
 import type { InspectOptions, TokenReport } from '../../../src/backend-services/inspect/inspect.js';
+import { createTokenVerifier } from '../../../src/token/verifier.js';
 import type { DefectCode } from '../../../src/backend-services/inspect/defect.js';
 import { facadeGuide, smartGuide } from '../data/published-samples.js';
 import { ecKey, rsaKey } from '../test-keys.js';
@@ -232,6 +233,88 @@ describe('backend-services/inspect', () => {
     ]) {
       expect(codes(await inspectToken(text)), text).to.deep.equal(['malformed']);
     }
+  });
+
+  describe('agrees with the verifier on what is malformed', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const jwk = { ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' };
+    const verifier = createTokenVerifier({
+      jwksEndpoint: 'https://as.example/jwks',
+      issuer: ACCESS_TOKEN.payload.iss,
+      audience: ACCESS_TOKEN.payload.aud,
+      now,
+      fetch: () => Promise.resolve(Response.json({ keys: [jwk] })),
+    });
+    const base64 = (text: string | Uint8Array): string => Buffer.from(text).toString('base64url');
+    const signed = (input: string): string =>
+      `${input}.${sign('sha256', Buffer.from(input), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+    const header = base64(JSON.stringify({ ...ACCESS_TOKEN.header, alg: 'ES256' }));
+    const claims = JSON.stringify(ACCESS_TOKEN.payload);
+    const having = (member: string): string => signed(`${header}.${base64(claims.replace('{', `{${member},`))}`);
+    const deep = (levels: number): string => `"x":${'['.repeat(levels)}${']'.repeat(levels)}`;
+    const good = having('"x":1');
+    /** One character more than bytes can be encoded in. */
+    const uneven = (text: string): string => `${text}${'A'.repeat((5 - (text.length % 4)) % 4)}`;
+    const texts: Readonly<Record<string, string>> = {
+      'a good one': good,
+      'a payload of a length that no bytes have': signed(`${header}.${uneven(base64(claims))}`),
+      'a signature of a length that no bytes have': `${good.split('.').slice(0, 2).join('.')}.${uneven(good.split('.')[2]!)}`,
+      'a member called __proto__': having('"__proto__":{"scope":"x"}'),
+      'one of that name further down': having('"x":[{"__proto__":1}]'),
+      'one of that name in escapes': having('"\\u005f_proto__":1'),
+      'a text of that name': having('"x":"__proto__"'),
+      'a claim with 31 levels': having(deep(31)),
+      'a claim with 32 levels': having(deep(32)),
+      'a name twice': having('"exp":1'),
+      'a byte order mark': signed(`${header}.${base64(`\uFEFF${claims}`)}`),
+      'bytes that are no UTF-8': signed(
+        `${header}.${base64(Buffer.concat([Buffer.from('{"x":"'), Buffer.from([0xff]), Buffer.from('"}')]))}`,
+      ),
+      padding: signed(`${header}.${base64(claims)}=`),
+      'a list': signed(`${header}.${base64('[]')}`),
+      nothing: signed(`${header}.`),
+    };
+    for (const [name, token] of Object.entries(texts)) {
+      it(name, async () => {
+        const code = await verifier.verify(token).then(
+          () => undefined,
+          (error: unknown) => (error as { code: string }).code,
+        );
+        const report = await inspectToken(token, { now, as: 'access-token' });
+        expect(codes(report, 'must').includes('malformed')).to.equal(code === 'ERR_TOKEN_MALFORMED');
+        if (code === undefined)
+          expect(codes(report, 'must').filter((each) => each !== 'alg-not-smart')).to.deep.equal([]);
+      });
+    }
+
+    it('and these it knows: of those above eleven', async () => {
+      const reports = await Promise.all(Object.values(texts).map((token) => inspectToken(token, { now })));
+      expect(reports.filter((report) => codes(report).includes('malformed'))).to.have.length(11);
+    });
+  });
+
+  it('RFC 7519 §4: names what is there more than once, wherever, and once', async () => {
+    const base64 = (text: string): string => Buffer.from(text).toString('base64url');
+    const { header, payload } = ASSERTION;
+    const inspect = async (extraHeader: string, extraPayload: string): Promise<string[]> => {
+      const [h, p] = [JSON.stringify(header), JSON.stringify(payload)];
+      const token = `${base64(h.replace('{', `{${extraHeader}`))}.${base64(p.replace('{', `{${extraPayload}`))}.c2lnbmF0dXJl`;
+      const { defects } = await inspectToken(token, { now });
+      return defects.map(
+        ({ code, level, message }) => `${level} ${code} ${/^"[^"]*" is in the \w+/.exec(message)?.[0] ?? ''}`,
+      );
+    };
+    expect(await inspect('', '')).to.deep.equal([]);
+    expect(await inspect('', '"iss":"x","exp":1,"iss":"y",')).to.deep.equal([
+      'should member-repeated "iss" is in the payload',
+      'should member-repeated "exp" is in the payload',
+    ]);
+    expect(await inspect('"alg" : "none",', '')).to.deep.equal(['should member-repeated "alg" is in the header']);
+    expect(await inspect('', '"x":{"a":[{"b":1,"\\u0062":2}]},')).to.deep.equal([
+      'should member-repeated "b" is in the payload',
+    ]);
+    // Alike in different objects, in values, and behind quotes that end no text.
+    expect(await inspect('', '"x":[{"a":1},{"a":"a","b":{"a":"\\"a\\":{"}}],"y":["a","a"],')).to.deep.equal([]);
   });
 
   it('holds no signature, so that the token cannot be put together from the report', async () => {
