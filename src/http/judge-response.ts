@@ -1,7 +1,7 @@
 import omit from 'lodash/omit.js';
 import { typeOf } from '../access/judge.js';
 import { deny } from '../access/decision.js';
-import { linkedEntries } from '../access/query/linked.js';
+import { gatheredEntries, linkedEntries } from '../access/query/linked.js';
 import { isAsking, isSearch } from '../fhir/interactions.js';
 import type { Interaction } from '../scope/rule.js';
 import type { Asking } from './asking.js';
@@ -170,10 +170,7 @@ async function filter(
   const { total } = bundle as JsonObject;
   const entries = filtered.bundle['entry'] as readonly unknown[];
   const plain = entries.map(plainEntry);
-  kept['entry'] =
-    filtered.dropped > 0 && isSearch(operation)
-      ? linkedEntries(plain, asking.settings.version, request.parameters)
-      : plain;
+  kept['entry'] = filtered.dropped > 0 ? accountedFor(asking, operation, request, plain) : plain;
   // An operation may gather resources of any type, whatever the type that it is called on.
   const opens = (): Promise<boolean> =>
     opensAll(asking, operation, request.kind === 'operation' ? ANY_TYPE : request.resourceType);
@@ -192,6 +189,18 @@ async function filter(
   const hidden = new Set(isOwn ? ['last'] : PAGE_LINKS);
   const link = ((kept['link'] ?? []) as readonly unknown[]).filter((each) => !hidden.has(relationOf(each)));
   return { ...omit(kept, 'total'), link };
+}
+
+/** Of the entries that may be seen, those that are not there for one that was dropped. */
+function accountedFor(
+  { settings }: Asking,
+  operation: Interaction,
+  request: FhirRequest,
+  entries: readonly unknown[],
+): readonly unknown[] {
+  if (isSearch(operation)) return linkedEntries(entries, settings.version, request.parameters);
+  const isEverything = request.kind === 'operation' && request.operation === '$everything';
+  return isEverything ? gatheredEntries(entries, request) : entries;
 }
 
 /** Whether nothing was left out of a Bundle, so that the text that it came in may be handed on. */

@@ -103,6 +103,29 @@ describe('operations and histories through the guard', () => {
     expect((await shown({ scope: 'patient/Patient.rs', url, options }, [alice])).links).to.deep.equal(['self', 'next']);
   });
 
+  it('show of $everything what is there for what may be seen', async () => {
+    const handler = { membership: { sharedTypes: ['Practitioner', 'Organization'] } };
+    const asked = { scope: 'patient/Patient.rs patient/Practitioner.rs patient/Organization.rs', handler };
+    const url = '/Patient/alice/$everything';
+    const to = (reference: string): Json => ({ reference });
+    const alice = { resourceType: 'Patient', id: 'alice', generalPractitioner: [to('Practitioner/gp')] };
+    const encounter = {
+      resourceType: 'Encounter',
+      id: 'e',
+      subject: to('Patient/alice'),
+      participant: [{ individual: to('Practitioner/oncologist') }],
+    };
+    const practitioner = (id: string): Json => ({ resourceType: 'Practitioner', id });
+    const gathered = [alice, encounter, practitioner('oncologist'), practitioner('gp')];
+    expect((await shown({ ...asked, url }, gathered)).ids).to.deep.equal(['alice', 'gp']);
+    expect((await shown({ ...asked, url: '/Patient/$everything' }, gathered)).ids).to.deep.equal(['alice', 'gp']);
+    const whole = { ...asked, url, scope: 'patient/*.rs' };
+    expect((await shown(whole, gathered)).ids).to.deep.equal(['alice', 'e', 'oncologist', 'gp']);
+    // Of somebody else's encounter there is nothing, not even where nothing else is hidden.
+    const others = { ...encounter, subject: to('Patient/bob') };
+    expect((await shown(whole, [alice, others, practitioner('oncologist')])).ids).to.deep.equal(['alice']);
+  });
+
   it('hole-13: tell no count of a history either', async () => {
     const url = '/Observation/_history?_count=0&_since=2026-01-01T00:00:00Z';
     const options = { paging: 'any' } as const;

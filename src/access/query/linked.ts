@@ -29,10 +29,34 @@ export function linkedEntries(
   version: FhirVersion,
   parameters: readonly Parameter[],
 ): readonly unknown[] {
-  const included = entries.filter(isIncluded);
-  if (included.length === 0) return entries;
+  if (!entries.some(isIncluded)) return entries;
+  return linkedTo(entries, (entry) => !isIncluded(entry), reverseIncludes(version, parameters));
+}
+
+/**
+ * Of what `$everything` gathered and may be seen, those that what may be seen accounts for: the resources that it was
+ * called on, what refers to them, what all of these refer to, and so on. For a result out of which something was dropped:
+ * a practitioner whom everybody may see would tell of the encounter that is hidden.
+ *
+ * @param focus The type that it was called on, and the id if there was one.
+ */
+export function gatheredEntries(
+  entries: readonly unknown[],
+  focus: { readonly resourceType?: string; readonly id?: string },
+): readonly unknown[] {
+  const { resourceType, id } = focus;
+  const isFocus = (entry: unknown): boolean =>
+    typeIn(entry) === resourceType && (id === undefined || idIn(entry) === id);
+  return linkedTo(entries, isFocus, (_from, to) => to === resourceType);
+}
+
+/** The entries to which references lead from some of them; back from what is referred to where `comesBack` says so. */
+function linkedTo(
+  entries: readonly unknown[],
+  isRoot: (entry: unknown) => boolean,
+  comesBack: (from: string, to: string) => boolean,
+): readonly unknown[] {
   const byName = namesOf(entries);
-  const comesBack = reverseIncludes(version, parameters);
   const brings = new Map<unknown, Set<unknown>>(entries.map((entry) => [entry, new Set()]));
   for (const entry of entries) {
     for (const name of referencesIn(entry)) {
@@ -43,7 +67,7 @@ export function linkedEntries(
     }
   }
   // A set also visits what is added while it is walked.
-  const reached = new Set(entries.filter((entry) => !isIncluded(entry)));
+  const reached = new Set(entries.filter(isRoot));
   for (const entry of reached) for (const brought of brings.get(entry) ?? []) reached.add(brought);
   return entries.filter((entry) => reached.has(entry));
 }
@@ -57,6 +81,10 @@ function isIncluded(entry: unknown): boolean {
 function typeIn(entry: unknown): string {
   const type = isJsonObject(entry) && isJsonObject(entry['resource']) ? entry['resource']['resourceType'] : undefined;
   return typeof type === 'string' ? type : '';
+}
+
+function idIn(entry: unknown): unknown {
+  return isJsonObject(entry) && isJsonObject(entry['resource']) ? entry['resource']['id'] : undefined;
 }
 
 /** What the entries' resources may be referred to by: type and id, the full URL, and the canonical URL of an artifact. */
