@@ -119,7 +119,11 @@ describe('operations and histories through the guard', () => {
     const gathered = [alice, encounter, practitioner('oncologist'), practitioner('gp')];
     expect((await shown({ ...asked, url }, gathered)).ids).to.deep.equal(['alice', 'gp']);
     expect((await shown({ ...asked, url: '/Patient/$everything' }, gathered)).ids).to.deep.equal(['alice', 'gp']);
+    // On a page without the patient.
     const whole = { ...asked, url, scope: 'patient/*.rs' };
+    const rest = [encounter, practitioner('oncologist'), practitioner('gp'), CONDITION];
+    expect((await shown(whole, rest)).ids).to.deep.equal(['e', 'oncologist']);
+    expect((await shown({ ...whole, url: '/Patient/$everything' }, rest)).ids).to.deep.equal(['e', 'oncologist']);
     expect((await shown(whole, gathered)).ids).to.deep.equal(['alice', 'e', 'oncologist', 'gp']);
     // Of somebody else's encounter there is nothing, not even where nothing else is hidden.
     const others = { ...encounter, subject: to('Patient/bob') };

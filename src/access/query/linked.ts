@@ -45,9 +45,17 @@ export function gatheredEntries(
   focus: { readonly resourceType?: string; readonly id?: string },
 ): readonly unknown[] {
   const { resourceType, id } = focus;
-  const isFocus = (entry: unknown): boolean =>
-    typeIn(entry) === resourceType && (id === undefined || idIn(entry) === id);
-  return linkedTo(entries, isFocus, (_from, to) => to === resourceType);
+  const isFocus = (type: unknown, own: unknown): boolean => type === resourceType && (id === undefined || own === id);
+  const isRoot = (entry: unknown): boolean => {
+    if (isFocus(typeIn(entry), idIn(entry))) return true;
+    // By its name: what it was called on may be on another page.
+    for (const reference of referencesIn(entry)) {
+      const [own, type] = reference.split('/').reverse();
+      if (isFocus(type, own)) return true;
+    }
+    return false;
+  };
+  return linkedTo(entries, isRoot, () => false);
 }
 
 /** The entries to which references lead from some of them; back from what is referred to where `comesBack` says so. */
