@@ -33,6 +33,8 @@ export async function startServer(listener: TestListener): Promise<TestServer> {
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // An assertion that fails before the server is closed must not keep the run from its end.
+  server.unref();
   const { port } = server.address() as AddressInfo;
   return {
     origin: `http://127.0.0.1:${port}`,

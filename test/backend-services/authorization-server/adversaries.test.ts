@@ -12,7 +12,7 @@ import { key } from './keys.js';
 import type { KeySetHost } from './key-set-host.js';
 import { startKeySetHost } from './key-set-host.js';
 import type { RunningServer } from './running-server.js';
-import { runServer } from './running-server.js';
+import { runServer, useServers } from './running-server.js';
 import type { TokenRequest } from './token-request.js';
 import { expectError, expectInvalidClient, expectToken, postForm, requestToken, tokenForm } from './token-request.js';
 
@@ -24,6 +24,7 @@ const scope = 'system/Patient.rs';
 describe('adversaries of the authorization server', () => {
   let as: RunningServer;
   let host: KeySetHost;
+  const run = useServers();
 
   before(async () => {
     host = await startKeySetHost(rsa);
@@ -34,6 +35,9 @@ describe('adversaries of the authorization server', () => {
       ],
       { bodyTimeoutSeconds: 0.3 },
     );
+  });
+  beforeEach(() => {
+    host.publish([rsa.jwk]);
   });
   after(async () => {
     await as.close();
@@ -90,7 +94,7 @@ describe('adversaries of the authorization server', () => {
 
   it('1,000 unknown kids cause two fetches at most and lock nobody out', async function () {
     this.timeout(30_000);
-    const fresh = await runServer([{ client_id: 'remote', jwks_uri: host.url, scope }]);
+    const fresh = await run([{ client_id: 'remote', jwks_uri: host.url, scope }]);
     host.fetches.length = 0;
     for (let batch = 0; batch < 20; batch += 1) {
       const answers = await Promise.all(
@@ -107,7 +111,6 @@ describe('adversaries of the authorization server', () => {
     expect(host.fetches.length).to.be.within(1, 2);
     expectToken(await requestToken(fresh, { key: rsa, clientId: 'remote' }));
     expect(host.fetches.length).to.be.within(1, 2);
-    await fresh.close();
   });
 
   it('forged assertions of unknown clients cause no fetch and leave nothing behind', async () => {
@@ -191,7 +194,7 @@ describe('adversaries of the authorization server', () => {
   });
 
   it('headers that trickle are ended, and others are served meanwhile', async () => {
-    const slow = await runServer([{ client_id: 'c', jwks: { keys: [ec.jwk] }, scope }], {
+    const slow = await run([{ client_id: 'c', jwks: { keys: [ec.jwk] }, scope }], {
       httpServer: (listener) => createHttpServer(listener, { headersTimeoutSeconds: 0.3, requestTimeoutSeconds: 0.5 }),
     });
     const held = Array.from({ length: 20 }, () =>
@@ -204,7 +207,6 @@ describe('adversaries of the authorization server', () => {
     );
     expectToken(await requestToken(slow, good));
     for (const seen of await Promise.all(held)) expect(seen).to.match(/^(HTTP\/1\.1 408 |$)/);
-    await slow.close();
   });
 
   it('a body that breaks off harms nobody', async () => {
@@ -269,7 +271,7 @@ describe('adversaries of the authorization server', () => {
         return inner.setIfAbsent(name, value, seconds);
       },
     };
-    const watched = await runServer(
+    const watched = await run(
       [
         { client_id: 'c', jwks: { keys: [ec.jwk] }, scope },
         { client_id: 'remote', jwks_uri: host.url, scope },
@@ -297,14 +299,13 @@ describe('adversaries of the authorization server', () => {
     expect(writes).to.deep.equal([]);
     expectToken(await requestToken(watched, { ...good, assert: { claims: { jti } } }));
     expect(writes.some((name) => name.startsWith('jti-'))).to.equal(true);
-    await watched.close();
   });
 
   it('a key that the world knows opens no account, wherever the client has it from', async () => {
     const lost = key('lost');
     const denyThumbprints = [await calculateJwkThumbprint(lost.jwk)];
     host.publish([rsa.jwk, lost.jwk, facadeGuide.jwk]);
-    const guarded = await runServer(
+    const guarded = await run(
       [
         { client_id: 'inline', jwks: { keys: [lost.jwk] }, scope },
         { client_id: 'guide', jwks: { keys: [facadeGuide.jwk] }, scope },
@@ -325,13 +326,11 @@ describe('adversaries of the authorization server', () => {
       'key-not-found',
     ]);
     expectToken(await requestToken(guarded, { key: rsa, clientId: 'remote' }));
-    await guarded.close();
-    host.publish([rsa.jwk]);
   });
 
   it('a store that fails refuses with 503, and a listener that fails changes nothing', async () => {
     const down = (): Promise<never> => Promise.reject(new Error('connection lost'));
-    const broken = await runServer([{ client_id: 'c', jwks: { keys: [ec.jwk] }, scope }], {
+    const broken = await run([{ client_id: 'c', jwks: { keys: [ec.jwk] }, scope }], {
       store: { get: down, set: down, setIfAbsent: down, take: down, delete: down },
       onEvent: () => {
         throw new Error('log lost');
@@ -341,12 +340,11 @@ describe('adversaries of the authorization server', () => {
     expectError(response, 503, 'temporarily_unavailable');
     expect(JSON.stringify(response.body)).not.to.include('connection');
     expectInvalidClient(await requestToken(broken, { ...good, clientId: 'nobody' }));
-    await broken.close();
   });
 
   it('a handler behind a body parser says so to the operator and answers 500', async () => {
     let handler: Parameters<typeof createHttpServer>[0] | undefined;
-    const parsed = await runServer([{ client_id: 'c', jwks: { keys: [ec.jwk] }, scope }], {
+    const parsed = await run([{ client_id: 'c', jwks: { keys: [ec.jwk] }, scope }], {
       httpServer: (listener) => {
         handler = listener;
         return createHttpServer((req, res) => {
@@ -358,6 +356,5 @@ describe('adversaries of the authorization server', () => {
     const [failure] = parsed.events.filter((event) => event.type === 'failure');
     expect(failure?.error).to.include({ code: 'ERR_CONFIG' });
     expect(failure?.error.message).to.include('mount the authorization server before body parsers');
-    await parsed.close();
   });
 });

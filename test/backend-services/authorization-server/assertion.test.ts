@@ -1,5 +1,6 @@
 import { createHmac, randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { useFakeTimers } from 'sinon';
 import type { StateStore } from '../../../src/backend-services/oidc-provider.js';
 import { createMemoryStore } from '../../../src/backend-services/oidc-provider.js';
 import type { Members } from './assertion.js';
@@ -131,6 +132,45 @@ describe('client assertions', () => {
     expectToken(await requestToken(as, { ...inline, ...claims({ nbf: now() - 1, iat: now() }) }));
     expectToken(await requestToken(as, { ...inline, ...claims({ iat: undefined }) }));
   });
+
+  for (const tolerance of [0, 5, 60]) {
+    it(`A14: A15: clockToleranceSeconds ${tolerance}: exp and nbf are judged to the second`, async () => {
+      // Only the clock stands still; timers and sockets stay real.
+      const clock = useFakeTimers({ toFake: ['Date'], now: now() * 1000 });
+      const strict = await runServer([{ client_id: 'inline', jwks: { keys: [ec.jwk] }, scope }], {
+        clockToleranceSeconds: tolerance,
+      });
+      try {
+        const judge = async (members: Record<string, unknown>): Promise<string> => {
+          strict.events.length = 0;
+          const { status } = await requestToken(strict, { ...inline, ...claims(members) });
+          expect(status).to.equal(strict.refusals().length === 0 ? 200 : 400);
+          return strict.refusals()[0] ?? 'accepted';
+        };
+        const at = now();
+        const cases: readonly (readonly [name: 'exp' | 'nbf', seconds: number, verdict: string])[] = [
+          ['exp', -tolerance - 3, 'exp-past'],
+          ['exp', -tolerance, 'exp-past'],
+          ['exp', -tolerance + 1, 'accepted'],
+          ['exp', -tolerance + 3, 'accepted'],
+          ['exp', 300, 'accepted'],
+          ['exp', 300 + tolerance, 'accepted'],
+          ['exp', 300 + tolerance + 1, 'exp-too-far'],
+          ['exp', 300 + tolerance + 3, 'exp-too-far'],
+          ['nbf', -3, 'accepted'],
+          ['nbf', tolerance - 1, 'accepted'],
+          ['nbf', tolerance, 'accepted'],
+          ['nbf', tolerance + 1, 'nbf'],
+          ['nbf', tolerance + 3, 'nbf'],
+        ];
+        for (const [name, seconds, verdict] of cases)
+          expect(await judge({ [name]: at + seconds }), `${name} ${seconds}`).to.equal(verdict);
+      } finally {
+        clock.restore();
+        await strict.close();
+      }
+    });
+  }
 
   it('A16: jti is required and good once for its issuer', async () => {
     await refused('jti-missing', claims({ jti: undefined }));

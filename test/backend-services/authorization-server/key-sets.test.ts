@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs';
+import type { LookupAddress } from 'node:dns';
 import { createServer as createTlsServer } from 'node:https';
+import { isIP } from 'node:net';
 import { expect } from 'chai';
 import { useFakeTimers } from 'sinon';
 import type { SinonFakeTimers } from 'sinon';
+import type { Lookup } from '../../../src/backend-services/authorization-server/wire/fetch-key-set.js';
 import { fetchKeySet } from '../../../src/backend-services/authorization-server/wire/fetch-key-set.js';
 import { isLoopbackHost, isPublicAddress } from '../../../src/backend-services/authorization-server/wire/addresses.js';
 import { thrown } from '../thrown.js';
@@ -80,6 +83,24 @@ describe("clients' published key sets", () => {
     moveClock(0);
     expectToken(await requestToken(server, { key: one, clientId }));
     moveClock(59);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    expect(host.fetches).to.have.length(1);
+    moveClock(2);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    expect(host.fetches).to.have.length(2);
+  });
+
+  it('A22: of a slow answer max-age counts from the request, as it may have been made then', async () => {
+    const server = await run();
+    host.answer = (response) => {
+      // The clock of the whole process goes on while the host makes up its mind.
+      moveClock(40);
+      response.writeHead(200, { 'cache-control': 'max-age=60' });
+      response.end(JSON.stringify({ keys: [one.jwk] }));
+    };
+    moveClock(0);
+    expectToken(await requestToken(server, { key: one, clientId }));
+    moveClock(19);
     expectToken(await requestToken(server, { key: one, clientId }));
     expect(host.fetches).to.have.length(1);
     moveClock(2);
@@ -269,6 +290,102 @@ describe("clients' published key sets", () => {
     expect(host.fetches).to.have.length(0);
   });
 
+  describe('A2: what a name leads to', () => {
+    const policy = {
+      timeoutMilliseconds: 500,
+      maxBytes: 10_000,
+      // Names of this machine may lead to this machine; that stands in for the public internet here.
+      allowInsecureLoopback: true,
+      allowedPrivateHosts: new Set<string>(),
+      ca: undefined,
+    };
+    const found = (address: string): LookupAddress => ({ address, family: isIP(address) });
+    /** A name server that gives these answers, one a question, and goes on with the last. */
+    function nameServer(...answers: readonly (readonly string[] | Error)[]): { lookup: Lookup; asked: string[] } {
+      const asked: string[] = [];
+      const lookup: Lookup = (name, _options, callback) => {
+        const next = answers[Math.min(asked.length, answers.length - 1)] ?? [];
+        asked.push(name);
+        setImmediate(() => {
+          if (next instanceof Error) callback(next, []);
+          else callback(null, next.map(found));
+        });
+      };
+      return { lookup, asked };
+    }
+    const named = (): string => host.url.replace('127.0.0.1', 'localhost');
+
+    const mixed: readonly (readonly string[])[] = [
+      ['127.0.0.1', '10.0.0.1'],
+      ['10.0.0.1', '127.0.0.1'],
+      ['127.0.0.1', '127.0.0.1', '169.254.169.254'],
+      ['127.0.0.1', '::ffff:10.0.0.1'],
+      ['127.0.0.1', 'fd00::1'],
+      ['192.168.0.1'],
+      ['not an address'],
+    ];
+    for (const addresses of mixed) {
+      it(`A2: ${addresses.join(', ')}: one that is private is enough to refuse`, async () => {
+        const { lookup, asked } = nameServer(addresses);
+        expect(await thrown(() => fetchKeySet(named(), policy, lookup))).to.include({ problem: 'private-address' });
+        expect(asked).to.deep.equal(['localhost']);
+        expect(host.fetches).to.have.length(0);
+      });
+    }
+
+    it('A2: of a public name as well, be all but one of its addresses public', async () => {
+      const strict = { ...policy, allowInsecureLoopback: false };
+      for (const addresses of [
+        ['8.8.8.8', '127.0.0.1'],
+        ['127.0.0.1', '8.8.8.8'],
+        ['2606:4700::1', '::1'],
+        ['127.0.0.1'],
+      ]) {
+        const { lookup } = nameServer(addresses);
+        const url = host.url.replace('http://127.0.0.1', 'https://keys.example');
+        expect(await thrown(() => fetchKeySet(url, strict, lookup)), addresses.join()).to.include({
+          problem: 'private-address',
+        });
+      }
+      expect(host.fetches).to.have.length(0);
+    });
+
+    it('A2: it is asked once, and the connection goes where it was checked: a second answer leads nowhere', async () => {
+      for (const second of [['10.0.0.1'], ['127.0.0.2'], [], new Error('no such name')]) {
+        host.fetches.length = 0;
+        const { lookup, asked } = nameServer(['127.0.0.1'], second);
+        const { body } = await fetchKeySet(named(), policy, lookup);
+        expect(body).to.have.property('keys');
+        expect(asked).to.deep.equal(['localhost']);
+        expect(host.fetches).to.have.length(1);
+      }
+      // And the other way round: what becomes good was not good when it was asked for.
+      const { lookup } = nameServer(['10.0.0.1'], ['127.0.0.1']);
+      expect(await thrown(() => fetchKeySet(named(), policy, lookup))).to.include({ problem: 'private-address' });
+    });
+
+    it('A2: a name of a private host in the list is asked once, too, and may be private', async () => {
+      const { lookup, asked } = nameServer(['127.0.0.1'], ['10.0.0.1']);
+      const url = host.url.replace('http://127.0.0.1', 'https://keys.hospital.example');
+      const listed = {
+        ...policy,
+        allowInsecureLoopback: false,
+        allowedPrivateHosts: new Set(['keys.hospital.example']),
+      };
+      // The address passes; what answers there speaks no TLS.
+      expect(await thrown(() => fetchKeySet(url, listed, lookup))).to.include({ problem: 'network' });
+      expect(asked).to.deep.equal(['keys.hospital.example']);
+    });
+
+    it('A2: no address, and a name server that fails, are failures of the network', async () => {
+      for (const answer of [[], new Error('no such name')]) {
+        const { lookup } = nameServer(answer);
+        expect(await thrown(() => fetchKeySet(named(), policy, lookup))).to.include({ problem: 'network' });
+      }
+      expect(host.fetches).to.have.length(0);
+    });
+  });
+
   it('A2: over TLS the certificate is checked, against the configured authorities', async () => {
     const pem = (name: string): string => readFileSync(new URL(`../data/tls/${name}`, import.meta.url), 'utf8');
     const tls = createTlsServer({ key: pem('localhost-key.pem'), cert: pem('localhost-cert.pem') }, (_req, res) => {
@@ -283,10 +400,13 @@ describe("clients' published key sets", () => {
       allowedPrivateHosts: new Set(['localhost']),
       ca: undefined,
     };
-    expect(await thrown(() => fetchKeySet(url, policy))).to.include({ problem: 'network' });
-    const { body } = await fetchKeySet(url, { ...policy, ca: pem('localhost-cert.pem') });
-    expect(body).to.have.property('keys');
-    await close(tls);
+    try {
+      expect(await thrown(() => fetchKeySet(url, policy))).to.include({ problem: 'network' });
+      const { body } = await fetchKeySet(url, { ...policy, ca: pem('localhost-cert.pem') });
+      expect(body).to.have.property('keys');
+    } finally {
+      await close(tls);
+    }
   });
 
   const addresses: [string, boolean][] = [

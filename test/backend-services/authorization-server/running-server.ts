@@ -80,8 +80,23 @@ export async function runServer(
   };
 }
 
+/** Like {@link runServer}, for servers that one test needs: they are closed after it, be it that it fails. */
+export function useServers(): typeof runServer {
+  const opened: RunningServer[] = [];
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((server) => server.close()));
+  });
+  return async (...args) => {
+    const server = await runServer(...args);
+    opened.push(server);
+    return server;
+  };
+}
+
 export async function listen(http: Server): Promise<string> {
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  // An assertion that fails before the server is closed must not keep the run from its end.
+  http.unref();
   return `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
 }
 

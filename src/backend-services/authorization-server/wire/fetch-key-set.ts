@@ -1,5 +1,5 @@
 import { lookup as dnsLookup } from 'node:dns';
-import type { LookupAddress } from 'node:dns';
+import type { LookupAddress, LookupAllOptions } from 'node:dns';
 import { request as httpRequest } from 'node:http';
 import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
@@ -36,6 +36,13 @@ export interface KeySetFetchPolicy {
   readonly ca: string | readonly string[] | undefined;
 }
 
+/** A name look-up that answers with all addresses: the part of `dns.lookup` that is used. */
+export type Lookup = (
+  hostname: string,
+  options: LookupAllOptions,
+  callback: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void;
+
 export interface FetchedKeySet {
   readonly body: unknown;
   /** Seconds the answer may be kept (RFC 9111 §4.2), 0 for not at all, undefined where the answer does not say. */
@@ -50,8 +57,14 @@ export interface FetchedKeySet {
  * elsewhere; the body and the time are bounded.
  *
  * Node's own request is used and not fetch, because fetch cannot be told which address to connect to.
+ *
+ * @param lookup - Default: the operating system's, `dns.lookup`.
  */
-export async function fetchKeySet(uri: string, policy: KeySetFetchPolicy): Promise<FetchedKeySet> {
+export async function fetchKeySet(
+  uri: string,
+  policy: KeySetFetchPolicy,
+  lookup: Lookup = dnsLookup,
+): Promise<FetchedKeySet> {
   const url = new URL(uri);
   const loopback = policy.allowInsecureLoopback && isLoopbackHost(url.hostname);
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback)) throw new KeySetFetchError('url');
@@ -70,7 +83,7 @@ export async function fetchKeySet(uri: string, policy: KeySetFetchPolicy): Promi
     // SMART App Launch 2.2, Client Authentication: "… SHALL include an Accept header of application/json".
     headers: { accept: 'application/json', 'user-agent': 'smart-fhir-authz' },
     agent: false,
-    lookup: checkedLookup(allowed),
+    lookup: checkedLookup(lookup, allowed),
     signal,
     ...(policy.ca === undefined ? {} : { ca: typeof policy.ca === 'string' ? policy.ca : [...policy.ca] }),
   });
@@ -106,9 +119,9 @@ function asFetchError(cause: unknown): KeySetFetchError {
   return new KeySetFetchError(timedOut ? 'timeout' : 'network', { cause });
 }
 
-function checkedLookup(allowed: (address: string) => boolean): LookupFunction {
+function checkedLookup(lookup: Lookup, allowed: (address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {
-    dnsLookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
       const [first] = (addresses as LookupAddress[] | undefined) ?? [];
       if (error !== null || first === undefined) {
         callback(error ?? new KeySetFetchError('network'), '', 0);
