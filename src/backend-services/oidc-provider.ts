@@ -4,6 +4,7 @@ export type { RequestHandler } from './authorization-server/router.js';
 export type { Endpoints } from './authorization-server/endpoints.js';
 export type { SmartConfiguration } from './authorization-server/metadata.js';
 export type { AuthorizationServerEvent, EventListener } from './authorization-server/events.js';
+export type { BareError } from './bare-error.js';
 export type { ClientRefusalReason } from './authorization-server/client-auth/refusal.js';
 export type {
   IntrospectionCaller,
