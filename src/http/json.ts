@@ -99,7 +99,8 @@ export function isBoundedJson(value: unknown, depth = 0): boolean {
  * for any other value. The host may go on changing its own meanwhile.
  */
 export function plainCopy(value: unknown): { readonly value: unknown } | undefined {
-  const copy = copyOf(value, 0);
+  // A loop over members would come by what somebody has added to all objects, and JSON would not show it.
+  const copy = Object.keys(Object.prototype).length > 0 ? NOT_PLAIN : copyOf(value, 0);
   return copy === NOT_PLAIN ? undefined : { value: copy };
 }
 
@@ -128,15 +129,15 @@ function copyOfObject(holder: object, depth: number): unknown {
   const prototype: unknown = Object.getPrototypeOf(holder);
   if (prototype !== Object.prototype && prototype !== null) return NOT_PLAIN;
   // Members that give something else each time give it once; those that JSON would not show are not judged either.
-  const copy: Record<string, unknown> = { ...holder };
-  for (const name in copy) {
+  const copy: Record<string, unknown> = {};
+  // Member by member: a spread whose members are replaced afterwards takes half as long again.
+  for (const name in holder) {
     if (name === '__proto__') return NOT_PLAIN;
-    const member = copy[name];
+    const member = (holder as Readonly<Record<string, unknown>>)[name];
     // Texts first: of these there are the most, and this looks at all that is answered.
-    if (typeof member === 'string') continue;
-    const own = copyOf(member, depth + 1);
+    const own = typeof member === 'string' ? member : copyOf(member, depth + 1);
     if (own === NOT_PLAIN) return NOT_PLAIN;
-    if (own !== member) copy[name] = own;
+    copy[name] = own;
   }
   return copy;
 }

@@ -249,6 +249,17 @@ describe('JSON that every parser reads alike', () => {
       expect(copy).to.not.have.property('hidden');
     });
 
+    it('is no copy where all objects inherit members, which JSON would not show', () => {
+      const prototype = Object.prototype as { everywhere?: number };
+      prototype.everywhere = 1;
+      try {
+        expect(plainCopy({ a: 1 })).to.equal(undefined);
+      } finally {
+        delete prototype.everywhere;
+      }
+      expect(plainCopy({ a: 1 })).to.deep.equal({ value: { a: 1 } });
+    });
+
     const deep = (levels: number): unknown => (levels === 0 ? 1 : [deep(levels - 1)]);
     const circle: unknown[] = [];
     circle.push(circle);
