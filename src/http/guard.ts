@@ -49,8 +49,9 @@ export interface GuardOptions {
   /** Answer 404 in place of 403 for an instance that exists and may not be touched. Default false. */
   readonly hideForbidden?: boolean;
   /**
-   * Looks up a stored resource before it is written. Default: the handler's own. Without any, a delete is refused to
-   * whom may not delete every resource of the type, and updates follow the handler's `writesWithoutLookup`.
+   * Looks up a stored resource before it is written, or before an operation is called on it. Default: the handler's own.
+   * Without any, a delete is refused to whom may not delete every resource of the type, and updates follow the handler's
+   * `writesWithoutLookup`.
    */
   readonly lookup?: ResourceLookup;
   /**
