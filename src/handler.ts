@@ -47,6 +47,7 @@ import type {
   ExportAuthorization,
   ExportRequest,
   FilterBundleRequest,
+  KnownRequest,
   SearchAuthorization,
   WholeTypeRequest,
 } from './requests.js';
@@ -159,6 +160,16 @@ export class SMARTHandler implements Authorization {
   }
 
   /**
+   * {@link decide} by what is given, at once: nothing is verified and nothing is looked up, so that a resource cannot change
+   * while it is judged. What is not given is unknown. Never throws for a denial.
+   */
+  decideAtOnce(request: KnownRequest): Decision {
+    const decision = this.#decideKnown(request);
+    this.#report('decide', request, decision);
+    return decision;
+  }
+
+  /**
    * Judges a search before it runs: whether a grant covers it, and whether its query would reveal what none does
    * (chains, `_has`, includes, counts). What may be left out is left out, the rest is refused.
    */
@@ -176,6 +187,11 @@ export class SMARTHandler implements Authorization {
    * @param request.resourceType `Resource` for all types.
    */
   async opensWholeType(request: WholeTypeRequest): Promise<boolean> {
+    return this.opensWholeTypeAtOnce(request);
+  }
+
+  /** {@link opensWholeType} at once. */
+  opensWholeTypeAtOnce(request: WholeTypeRequest): boolean {
     try {
       const identity = readIdentity(request.userIdentity);
       const found = this.#callers.carried(request, identity, identity.scopes);
@@ -203,10 +219,16 @@ export class SMARTHandler implements Authorization {
    * searchset, `read` for what `$everything` gathers. The Bundle that comes in is not changed. @throws UnauthorizedError
    */
   filterBundle(request: FilterBundleRequest): Promise<FilteredBundle> {
-    return this.#guarded(() => {
-      const identity = readIdentity(request.userIdentity);
-      return this.#filterBundle('filterBundle', request, identity, request.bundle);
-    });
+    return this.#guarded(() => this.#filterGiven(request));
+  }
+
+  /** {@link filterBundle} at once, so that nothing in the Bundle can change meanwhile. @throws UnauthorizedError */
+  filterBundleAtOnce(request: FilterBundleRequest): FilteredBundle {
+    try {
+      return this.#filterGiven(request);
+    } catch (error) {
+      throw refusalFrom(error);
+    }
   }
 
   /** Judges what a read, search or history returned, and filters the entries of a Bundle. @throws UnauthorizedError */
@@ -319,23 +341,26 @@ export class SMARTHandler implements Authorization {
     }
   }
 
+  #decideKnown(request: KnownRequest): Decision {
+    try {
+      const identity = readIdentity(request.userIdentity);
+      const found = this.#callers.carried(request, identity, identity.scopes);
+      return 'decision' in found ? found : decideGiven(found, request.operation, request, request.storedResource);
+    } catch (error) {
+      return deniedInside(error);
+    }
+  }
+
+  #filterGiven(request: FilterBundleRequest): FilteredBundle {
+    return this.#filterBundle('filterBundle', request, readIdentity(request.userIdentity), request.bundle);
+  }
+
   async #judge(found: KnownCaller, request: AccessRequest): Promise<Decision> {
     const { caller, realm } = found;
-    const { operation, resourceType, id } = request;
+    const { operation } = request;
     if (request.bulkDataAuth) return decideExport(caller, request.bulkDataAuth, realm.policy).decision;
     if (!isInteraction(operation)) return this.#judgeCall(found, operation, request);
-    const stored = needsStored(operation) ? await this.#stored(request) : undefined;
-    const question: Question = {
-      interaction: operation,
-      resourceType,
-      id,
-      conditional: request.conditional,
-      ...(request.resource !== undefined && { resource: request.resource }),
-      ...(request.patch !== undefined && { patch: request.patch }),
-      ...(stored !== undefined && { stored }),
-    };
-    if (bearsOtherId(question)) return deny({ code: 'id-mismatch', ...withType(resourceType) });
-    return decide(caller, question, realm.policy);
+    return decideGiven(found, operation, request, needsStored(operation) ? await this.#stored(request) : undefined);
   }
 
   /** An operation on an instance is judged by the instance: as given, or looked up once a grant is for its type. */
@@ -577,8 +602,7 @@ export class SMARTHandler implements Authorization {
       // Most is answered at once.
       return given instanceof Promise ? await given : given;
     } catch (error) {
-      if (error instanceof ConfigError || isUnauthorizedError(error)) throw error;
-      throw new DeniedError(deny({ code: 'internal-error' }));
+      throw refusalFrom(error);
     }
   }
 }
@@ -635,6 +659,32 @@ function typesOf(grants: readonly Grant[], { policy }: Realm): string[] {
 
 function withType(resourceType: string | undefined): { resourceType?: string } {
   return resourceType === undefined ? {} : { resourceType };
+}
+
+/** The decision about one interaction, by what is given and what is stored. */
+function decideGiven(
+  { caller, realm }: KnownCaller,
+  interaction: Interaction,
+  { resourceType, id, conditional, resource, patch }: Omit<AccessRequest, 'operation'>,
+  stored: unknown,
+): Decision {
+  const question: Question = {
+    interaction,
+    resourceType,
+    id,
+    conditional,
+    ...(resource !== undefined && { resource }),
+    ...(patch !== undefined && { patch }),
+    ...(stored !== undefined && { stored }),
+  };
+  if (bearsOtherId(question)) return deny({ code: 'id-mismatch', ...withType(resourceType) });
+  return decide(caller, question, realm.policy);
+}
+
+/** What a host gets to see of an error: a refusal, whatever went wrong inside, but for a mistake of its own. */
+function refusalFrom(error: unknown): Error {
+  if (error instanceof ConfigError || isUnauthorizedError(error)) return error;
+  return new DeniedError(deny({ code: 'internal-error' }));
 }
 
 function needsStored(operation: Interaction): boolean {

@@ -5,6 +5,7 @@ export type {
   ExportAuthorization,
   ExportRequest,
   FilterBundleRequest,
+  KnownRequest,
   SearchAuthorization,
   WholeTypeRequest,
 } from './requests.js';

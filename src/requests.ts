@@ -34,6 +34,12 @@ export interface AccessRequest {
   readonly bulkDataAuth?: BulkDataAuth;
 }
 
+/** What decideAtOnce() is asked: an interaction of somebody who is known, by what is given. */
+export type KnownRequest = Omit<AccessRequest, 'operation' | 'accessToken' | 'query' | 'bulkDataAuth'> & {
+  readonly operation: Interaction;
+  readonly userIdentity: KeyValueMap;
+};
+
 /** An access token to be verified, and where it was presented. */
 export interface AuthenticateRequest {
   readonly accessToken: string;

@@ -11,6 +11,7 @@ import { DeniedError } from '../src/denied-error.js';
 import { ConfigError, UnauthorizedError } from '../src/errors.js';
 import { SMARTHandler } from '../src/handler.js';
 import type { SMARTHandlerOptions, Tenant } from '../src/options.js';
+import type { KnownRequest } from '../src/requests.js';
 import { TokenError } from '../src/token/error.js';
 import { BASE, CONFIG, handlerWith, identity, observation } from './access/world.js';
 
@@ -460,6 +461,95 @@ describe('handler: construction', () => {
     expect(keyOf(() => build({ ...CONFIG, scopeRule: {} }))).to.equal('nothing');
     for (const version of ['3.0.1', '4.0.1', '4.3.0', '5.0.0'])
       expect(keyOf(() => build(CONFIG, {}, version))).to.equal('nothing');
+  });
+});
+
+describe('handler: at once', () => {
+  const own = { resourceType: 'Observation', id: 'o', subject: { reference: 'Patient/p1' } };
+  const foreign = { ...own, subject: { reference: 'Patient/p2' } };
+  const userIdentity = identity(['patient/Observation.rus', 'patient/Patient.rs'], undefined, 'Patient/p1');
+
+  it('decides as it does later, and tells its listeners the same', async () => {
+    const events: DecisionEvent[] = [];
+    const handler = handlerWith({ onDecision: (event) => void events.push(event) });
+    const questions: readonly Omit<KnownRequest, 'userIdentity'>[] = [
+      { operation: 'read', resourceType: 'Observation', id: 'o', resource: own },
+      { operation: 'read', resourceType: 'Observation', id: 'o', resource: foreign },
+      { operation: 'read', resourceType: 'Observation', id: 'other', resource: own },
+      { operation: 'read', resourceType: 'Observation' },
+      { operation: 'read', resourceType: 'Condition', resource: own },
+      { operation: 'update', resourceType: 'Observation', id: 'o', resource: own, storedResource: foreign },
+      { operation: 'patch', resourceType: 'Observation', id: 'o', patch: { status: 'final' }, storedResource: own },
+      { operation: 'delete', resourceType: 'Observation', id: 'o', storedResource: own },
+    ];
+    for (const question of questions) {
+      const now = handler.decideAtOnce({ ...question, userIdentity });
+      expect(now).to.deep.equal(await handler.decide({ ...question, userIdentity }));
+      expect(events.at(-2)).to.deep.equal(events.at(-1));
+    }
+    expect(events).to.have.length(2 * questions.length);
+  });
+
+  it('looks nothing up', () => {
+    let asked = 0;
+    const handler = handlerWith({
+      writesWithoutLookup: 'deny',
+      lookup: () => {
+        asked += 1;
+        return own;
+      },
+    });
+    const question = {
+      operation: 'update',
+      resourceType: 'Observation',
+      id: 'o',
+      resource: own,
+      userIdentity,
+    } as const;
+    expect(handler.decideAtOnce(question).reasons.map(({ code }) => code)).to.include('stored-unknown');
+    expect(handler.decideAtOnce({ ...question, storedResource: own })).to.have.property('decision', 'allow');
+    expect(asked).to.equal(0);
+  });
+
+  it('denies an identity that is none, as a value, and whatever throws inside', () => {
+    const handler = handlerWith();
+    const question = { operation: 'read', resourceType: 'Observation' } as const;
+    for (const who of [
+      {},
+      null,
+      'Patient/p1',
+      Object.defineProperty({}, 'scopes', {
+        get: () => {
+          throw new Error('x');
+        },
+      }),
+    ]) {
+      expect(handler.decideAtOnce({ ...question, userIdentity: who as never })).to.have.property('decision', 'deny');
+      const bundle = { resourceType: 'Bundle', entry: [{ resource: own }] };
+      expect(handler.opensWholeTypeAtOnce({ ...question, userIdentity: who as never })).to.equal(false);
+      let kept: unknown;
+      try {
+        ({ kept } = handler.filterBundleAtOnce({ operation: 'read', bundle, userIdentity: who as never }));
+      } catch (error) {
+        expect(error).to.be.instanceOf(DeniedError);
+      }
+      expect(kept === undefined || kept === 0).to.equal(true);
+    }
+  });
+
+  it('filters as it does later', async () => {
+    const handler = handlerWith();
+    const bundle = {
+      resourceType: 'Bundle',
+      type: 'searchset',
+      total: 2,
+      entry: [own, foreign].map((resource) => ({ resource })),
+    };
+    const request = { operation: 'search-type', bundle, userIdentity } as const;
+    const filtered = handler.filterBundleAtOnce(request);
+    expect(filtered).to.deep.equal(await handler.filterBundle(request));
+    expect([filtered.kept, filtered.dropped]).to.deep.equal([1, 1]);
+    expect(() => handler.filterBundleAtOnce({ ...request, bundle: own })).to.throw(DeniedError);
   });
 });
 

@@ -52,10 +52,10 @@ export async function coversAllTypes({ handler, settings, about }: Asking, opera
 export const ANY_TYPE = '*';
 
 /** Whether the caller's grants open every resource of a type for an interaction. */
-export async function opensAll(
+export function opensAll(
   { handler, about }: Asking,
   operation: Interaction,
   resourceType: string | undefined,
-): Promise<boolean> {
-  return resourceType !== undefined && handler.opensWholeType({ operation, resourceType, ...about });
+): boolean {
+  return resourceType !== undefined && handler.opensWholeTypeAtOnce({ operation, resourceType, ...about });
 }

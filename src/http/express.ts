@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SMARTHandler } from '../handler.js';
 import type { UserIdentity } from '../identity/identity.js';
-import type { Admitted, GuardOptions } from './guard.js';
+import type { Admitted, GuardOptions, OpenToAll } from './guard.js';
 import { createGuard } from './guard.js';
 import { holdResponse, sendAnswer } from './hold-response.js';
 import { queryObject } from './query.js';
@@ -72,12 +72,18 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       };
       if (admission.verdict === 'admitted') replace(request, admission);
       if (admission.verdict === 'admitted' && admission.judgeStream) streamResponse(response, admission.judgeStream);
-      else if (admission.judgeResponse) holdResponse(response, admission.judgeResponse, asksForList(admission.request));
+      else hold(response, admission);
       redirect(request, target);
       next();
     };
     admit().catch(next);
   };
+}
+
+function hold(response: ServerResponse, admission: Admitted | OpenToAll): void {
+  const { judgeResponse, request } = admission;
+  const judgeAtOnce = admission.verdict === 'admitted' ? admission.judgeAtOnce : undefined;
+  if (judgeResponse) holdResponse(response, { judgeResponse, judgeAtOnce }, asksForList(request));
 }
 
 /** body-parser 1, of Express 4, leaves `{}` where it parsed nothing. */

@@ -84,7 +84,7 @@ export async function smartFhirFastify(fastify: FastifyLike, options: SmartFhirF
     }
     if (admission.verdict === 'public') {
       request.smart = { identity: undefined, request: admission.request };
-      if (admission.judgeResponse) holdResponse(reply.raw, admission.judgeResponse);
+      if (admission.judgeResponse) holdResponse(reply.raw, { judgeResponse: admission.judgeResponse });
       return payload;
     }
     request.smart = { identity: admission.identity, request: admission.request };
@@ -99,7 +99,7 @@ export async function smartFhirFastify(fastify: FastifyLike, options: SmartFhirF
     // The body has been read: for the parsers there is none.
     for (const name of ['content-type', 'content-length', 'transfer-encoding']) Reflect.deleteProperty(headers, name);
     if (admission.judgeStream) streamResponse(reply.raw, admission.judgeStream);
-    else holdResponse(reply.raw, admission.judgeResponse);
+    else holdResponse(reply.raw, { judgeResponse: admission.judgeResponse });
     return payload;
   });
 

@@ -20,8 +20,8 @@ import { judgeBundle } from './judge-bundle.js';
 import type { PassedExport } from './judge-export.js';
 import { isExport, judgeJob, judgeKickOff } from './judge-export.js';
 import { judgeFile } from './judge-file.js';
+import type { Passed } from './judge-request.js';
 import { judgeRequest } from './judge-request.js';
-import type { Judged, Received } from './judge-response.js';
 import { unjudged } from './judge-response.js';
 import { acceptsJson, bodyKind, isEncoded, isJsonMedia } from './media.js';
 import type { Answer } from './outcome.js';
@@ -118,6 +118,11 @@ export interface Admitted {
   };
   /** Judges what the server answered. Never rejects. */
   readonly judgeResponse: (response: ServerResponse) => Promise<FinalAnswer>;
+  /**
+   * The same for JSON that the host has as a value, at once: while it is judged and printed, nobody can change it. Undefined
+   * where somebody has to be asked meanwhile. Never throws.
+   */
+  readonly judgeAtOnce?: ((response: ServerResponse & { readonly body: AnsweredJson }) => FinalAnswer) | undefined;
   /**
    * For what may be too large to be held, a file of an export: judges the answer while it comes. A host that cannot
    * stream may hold it all the same, and ask `judgeResponse`. Never rejects; what it gives to read may fail in the midst,
@@ -252,7 +257,7 @@ async function judge(
   }
   const verdict = await judgeRequest(asking, request, content);
   if ('refused' in verdict) return verdict.refused;
-  return admitted(asking, incoming, verdict.request, verdict.content, verdict.respond);
+  return admitted(asking, incoming, verdict.request, verdict.content, verdict.respond, verdict.respondAtOnce);
 }
 
 async function answerToOptions({ status, headers }: ServerResponse): Promise<FinalAnswer> {
@@ -359,7 +364,8 @@ function admitted(
   incoming: GuardRequest,
   request: FhirRequest,
   content: Content,
-  respond: (received: Received) => Promise<Judged>,
+  respond: Passed['respond'],
+  respondAtOnce?: Passed['respondAtOnce'],
 ): Admitted {
   const form = canonicalForm(request);
   const condition = request.kind === 'interaction' ? request.condition : undefined;
@@ -388,6 +394,16 @@ function admitted(
         return final(refusal(500, 'exception'));
       }
     },
+    judgeAtOnce:
+      respondAtOnce &&
+      (({ status, headers, body }) => {
+        try {
+          const judged = respondAtOnce({ status, resource: body.value, headers });
+          return withServerHeaders(judged, headers, ifNoneMatch, body);
+        } catch {
+          return final(refusal(500, 'exception'));
+        }
+      }),
   };
 }
 
@@ -433,7 +449,7 @@ async function answerTo(
   request: FhirRequest,
   ifNoneMatch: HeaderBag[string],
   response: ServerResponse,
-  respond: (received: Received) => Promise<Judged>,
+  respond: Passed['respond'],
 ): Promise<FinalAnswer> {
   const { status, headers, body } = response;
   const judge = async (source?: AnsweredJson): Promise<FinalAnswer> =>
@@ -445,11 +461,7 @@ async function answerTo(
   if (verdict && 'value' in verdict) return judge(verdict);
   if (status >= 400) return judge();
   // Bytes that nobody can judge: a PDF of a Binary, XML. Only for those who may see whatever it is.
-  if (
-    asksForResource(request) &&
-    status === 200 &&
-    (await opensAll(asking, request.interaction, request.resourceType))
-  ) {
+  if (asksForResource(request) && status === 200 && opensAll(asking, request.interaction, request.resourceType)) {
     return { status, headers: passedOn(headers, 'all'), body };
   }
   return final(unjudged());

@@ -14,7 +14,11 @@ const MAX_HELD_BYTES = 64 * 1024 * 1024;
  *
  * @param isList Whether a searchset or a history is answered, of which no ETag is kept. Default false.
  */
-export function holdResponse(response: ExpressResponse, judge: Admitted['judgeResponse'], isList = false): void {
+export function holdResponse(
+  response: ExpressResponse,
+  { judgeResponse, judgeAtOnce }: Pick<Admitted, 'judgeResponse' | 'judgeAtOnce'>,
+  isList = false,
+): void {
   const chunks: (Buffer | string)[] = [];
   let size = 0;
   let phase: 'holding' | 'judging' | 'sending' | 'sent' = 'holding';
@@ -35,19 +39,27 @@ export function holdResponse(response: ExpressResponse, judge: Admitted['judgeRe
     if (size > MAX_HELD_BYTES) original.destroy();
     else chunks.push(piece);
   };
+  const send = (answer: FinalAnswer, callback?: () => void): void => {
+    try {
+      phase = 'sending';
+      // Not what a host has put in front of ours, as a compression behind the guard: it knows of another answer.
+      if (response.writeHead !== writeHead) response.writeHead = original.writeHead;
+      if (response.write !== write) response.write = write;
+      sendAnswer(response, answer, original.end, callback);
+      phase = 'sent';
+    } catch {
+      // Node takes no such head, say: nobody else would hear of it.
+      original.destroy();
+    }
+  };
   const finish = (body: ServerResponse['body'], callback?: () => void): void => {
     phase = 'judging';
-    void judge({ status: response.statusCode, headers: response.getHeaders(), body })
-      .then((answer) => {
-        phase = 'sending';
-        // Not what a host has put in front of ours, as a compression behind the guard: it knows of another answer.
-        if (response.writeHead !== writeHead) response.writeHead = original.writeHead;
-        if (response.write !== write) response.write = write;
-        sendAnswer(response, answer, original.end, callback);
-        phase = 'sent';
-      })
-      // Node takes no such head, say: nobody else would hear of it.
-      .catch(() => original.destroy());
+    judgeResponse({ status: response.statusCode, headers: response.getHeaders(), body }).then(
+      (answer) => {
+        send(answer, callback);
+      },
+      () => original.destroy(),
+    );
   };
   const writeHead = (status: number, ...rest: unknown[]): NodeResponse =>
     phase === 'sending' || phase === 'sent'
@@ -75,9 +87,13 @@ export function holdResponse(response: ExpressResponse, judge: Admitted['judgeRe
   if (!json) return;
   response.json = (value, ...rest) => {
     const isFirst = phase === 'holding' && chunks.length === 0 && rest.length === 0;
-    const taken = isFirst ? takenJson(response, value, isList) : undefined;
+    const taken = isFirst ? takenJson(response, value, { isList, atOnce: judgeAtOnce !== undefined }) : undefined;
     if (!taken) return json(value, ...rest);
-    finish(taken);
+    if (!judgeAtOnce) finish(taken);
+    else {
+      phase = 'judging';
+      send(judgeAtOnce({ status: response.statusCode, headers: response.getHeaders(), body: taken }));
+    }
     return response;
   };
 }

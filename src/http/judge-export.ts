@@ -101,7 +101,7 @@ async function authorize(
 async function wholeOf(asking: Asking, { others }: ExportParameters, types: readonly string[]): Promise<Pairs> {
   const whole = others.filter(([name]) => name !== '_elements');
   if (whole.length === others.length) return others;
-  for (const type of types) if (!(await opensAll(asking, 'read', type))) return whole;
+  for (const type of types) if (!opensAll(asking, 'read', type)) return whole;
   return others;
 }
 
@@ -142,10 +142,10 @@ async function judgeStarted(
 }
 
 /** Errors keep their status; anything else is nothing that a client of an export could use. */
-async function judgeOther(asking: Asking, request: FhirRequest | undefined, received: Received): Promise<Judged> {
+function judgeOther(asking: Asking, request: FhirRequest | undefined, received: Received): Judged {
   if (received.status < 400) return instead(unjudged());
   const about: FhirRequest = request ?? { kind: 'bundle', method: 'GET', basePath: '', parameters: [] };
-  return (await judgeCommon(asking, about, received)) ?? instead(unjudged());
+  return judgeCommon(asking, about, received) ?? instead(unjudged());
 }
 
 function accepted(headers: Readonly<Record<string, string>>): Judged {

@@ -58,7 +58,7 @@ const resourceLines =
   };
 
 const errorLines: JudgeLines = async (asking, _types, lines) => {
-  const whole = await opensAll(asking, 'read', 'Resource');
+  const whole = opensAll(asking, 'read', 'Resource');
   const outcomes = lines.filter(({ resource }) => typeOf(resource) === 'OperationOutcome');
   return outcomes.map(({ text, resource }) => `${whole ? text : JSON.stringify(bareOutcome(resource))}\n`);
 };

@@ -71,7 +71,7 @@ export async function judgeManifest(
 /** The types of a job of which the caller may read every resource, and whether they may of all types. */
 async function openedTypes(asking: Asking, { types }: Job): Promise<ReadonlySet<string>> {
   const open = new Set<string>();
-  for (const type of [...types, ANY_TYPE]) if (await opensAll(asking, 'read', type)) open.add(type);
+  for (const type of [...types, ANY_TYPE]) if (opensAll(asking, 'read', type)) open.add(type);
   return open;
 }
 

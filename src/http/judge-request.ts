@@ -23,7 +23,14 @@ import type { FhirRequest, InteractionRequest, OperationRequest, Pairs } from '.
 export interface Passed {
   readonly request: FhirRequest;
   readonly content: Content;
-  readonly respond: (received: Received) => Promise<Judged>;
+  readonly respond: (received: Received) => Judged | Promise<Judged>;
+  /** The same, where nobody has to be asked: what was answered cannot change while it is judged. */
+  readonly respondAtOnce?: (received: Received) => Judged;
+}
+
+/** Everything that is judged at once may also be judged later. */
+function answering(respond: (received: Received) => Judged): Required<Pick<Passed, 'respond' | 'respondAtOnce'>> {
+  return { respond, respondAtOnce: respond };
 }
 
 /** The verdict over one request. */
@@ -71,19 +78,18 @@ async function judgeReading(
   asking: Asking,
   request: InteractionRequest,
   allowed: ReadonlySet<string>,
-  respond: Passed['respond'],
+  respond: (received: Received) => Judged,
 ): Promise<Verdict> {
   const decision = await asking.handler.decide(questionOf(asking, request));
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
   const parameters = narrowed(request.parameters, allowed);
   if (!parameters) return { refused: refusal(400, 'structure') };
-  return { request: { ...request, parameters }, content: NOTHING, respond };
+  return { request: { ...request, parameters }, content: NOTHING, ...answering(respond) };
 }
 
 /** The history of everybody's resources: see {@link withoutPaging}. */
 async function judgeHistory(asking: Asking, request: InteractionRequest): Promise<Verdict> {
-  const pages =
-    asking.settings.paging === 'any' || (await opensAll(asking, request.interaction, typeSearched(request)));
+  const pages = asking.settings.paging === 'any' || opensAll(asking, request.interaction, typeSearched(request));
   const asked = pages ? request : { ...request, parameters: withoutPaging(request.parameters) };
   return judgeReading(asking, asked, HISTORY, (received) => judgeList(asking, asked, received, pages));
 }
@@ -101,11 +107,15 @@ async function judgeSearch(asking: Asking, request: InteractionRequest): Promise
   const { baseUrl, narrowSearch, paging, hideForbidden } = asking.settings;
   const narrowing = narrowingOf(narrowSearch, request, search);
   const isOwn = !search.partial && (narrowing.length > 0 || asksForOwn(request, search, baseUrl));
-  const pages = paging === 'any' || isOwn || (await opensAll(asking, request.interaction, typeSearched(request)));
+  const pages = paging === 'any' || isOwn || opensAll(asking, request.interaction, typeSearched(request));
   if (hideForbidden && !pages && request.compartment) return { refused: notFound() };
   const parameters = pages ? search.parameters : withoutPaging(search.parameters);
   const execute = { ...request, parameters: [...parameters, ...narrowing, ...withoutFormat(form)] };
-  return { request: execute, content: NOTHING, respond: (received) => judgeList(asking, execute, received, pages) };
+  return {
+    request: execute,
+    content: NOTHING,
+    ...answering((received) => judgeList(asking, execute, received, pages)),
+  };
 }
 
 async function judgeCall(asking: Asking, request: OperationRequest, content: Content): Promise<Verdict> {
@@ -121,7 +131,7 @@ async function judgeCall(asking: Asking, request: OperationRequest, content: Con
     ...asking.about,
   });
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
-  if (!takesParameters(request, content) && !(await opensAll(asking, 'read', ANY_TYPE))) {
+  if (!takesParameters(request, content) && !opensAll(asking, 'read', ANY_TYPE)) {
     return { refused: refusal(400, 'structure') };
   }
   const parameters = withoutFormat(request.parameters).filter(([name]) => !PARTIAL.has(baseOf(name).toLowerCase()));
@@ -129,7 +139,7 @@ async function judgeCall(asking: Asking, request: OperationRequest, content: Con
   return {
     request: { ...request, parameters },
     content: { ...content, value: withoutPartialParameters(content.value) },
-    respond: (received) => judgeOperation(asking, request, received, pages),
+    ...answering((received) => judgeOperation(asking, request, received, pages)),
   };
 }
 
@@ -206,7 +216,7 @@ async function mayFind(asking: Asking, request: InteractionRequest, condition: P
     ...asking.about,
   });
   if (decision.decision === 'deny' || removed.length > 0) return false;
-  if (!(await opensAll(asking, 'search-type', resourceType))) return false;
+  if (!opensAll(asking, 'search-type', resourceType)) return false;
   return interaction === 'create' || opensAll(asking, interaction, resourceType);
 }
 

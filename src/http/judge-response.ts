@@ -33,12 +33,12 @@ export function instead(answer: Answer): Judged {
 }
 
 /** What the server answered to a read or vread, if the caller may see it. */
-export async function judgeRead(asking: Asking, request: InteractionRequest, received: Received): Promise<Judged> {
-  const common = await judgeCommon(asking, request, received);
+export function judgeRead(asking: Asking, request: InteractionRequest, received: Received): Judged {
+  const common = judgeCommon(asking, request, received);
   if (common) return common;
   const { resource } = received;
   if (typeOf(resource) !== request.resourceType) return instead(unjudged());
-  const decision = await asking.handler.decide({
+  const decision = asking.handler.decideAtOnce({
     operation: request.interaction,
     resource,
     ...(request.resourceType !== undefined && { resourceType: request.resourceType }),
@@ -54,15 +54,10 @@ export async function judgeRead(asking: Asking, request: InteractionRequest, rec
  *
  * @param pages Whether other pages hold nothing that the caller may not see.
  */
-export async function judgeList(
-  asking: Asking,
-  request: InteractionRequest,
-  received: Received,
-  pages: boolean,
-): Promise<Judged> {
-  const common = await judgeCommon(asking, request, received);
+export function judgeList(asking: Asking, request: InteractionRequest, received: Received, pages: boolean): Judged {
+  const common = judgeCommon(asking, request, received);
   if (common) return common;
-  const bundle = await filter(asking, request.interaction, request, received.resource, pages);
+  const bundle = filter(asking, request.interaction, request, received.resource, pages);
   // No resource is without a version: an empty history would tell that there is one that is not the caller's.
   if (bundle && request.interaction === 'history-instance' && (bundle['entry'] as readonly unknown[]).length === 0) {
     return instead(refuse(asking, request, deny({ code: 'not-referenced' })));
@@ -76,34 +71,29 @@ export async function judgeList(
  *
  * @param pages Whether other pages hold nothing that the caller may not see.
  */
-export async function judgeOperation(
-  asking: Asking,
-  request: OperationRequest,
-  received: Received,
-  pages: boolean,
-): Promise<Judged> {
-  const common = await judgeCommon(asking, request, received);
+export function judgeOperation(asking: Asking, request: OperationRequest, received: Received, pages: boolean): Judged {
+  const common = judgeCommon(asking, request, received);
   if (common) return common;
   const { status, resource } = received;
   const type = typeOf(resource);
   if (type === 'Bundle') {
-    const bundle = await filter(asking, 'read', request, resource, pages);
+    const bundle = filter(asking, 'read', request, resource, pages);
     return bundle ? { status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
   }
   if (type === 'OperationOutcome') return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
   if (type === 'Parameters') {
-    const open = await opensAll(asking, 'read', ANY_TYPE);
+    const open = opensAll(asking, 'read', ANY_TYPE);
     return open ? { status, headers: {}, body: resource as JsonObject, keeps: 'all' } : instead(unjudged());
   }
   if (type === undefined) return instead(unjudged());
-  const decision = await asking.handler.decide({ operation: 'read', resourceType: type, resource, ...asking.about });
+  const decision = asking.handler.decideAtOnce({ operation: 'read', resourceType: type, resource, ...asking.about });
   if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
   return { status, headers: {}, body: resource as JsonObject, keeps: 'all' };
 }
 
 /** What a write answered with. It is done; what of it may not be shown is left out, as for `Prefer: return=minimal`. */
 export async function judgeWritten(asking: Asking, request: InteractionRequest, received: Received): Promise<Judged> {
-  const common = await judgeCommon(asking, request, received);
+  const common = judgeCommon(asking, request, received);
   if (common) return common;
   const { status, resource } = received;
   if (typeOf(resource) === 'OperationOutcome') {
@@ -125,16 +115,12 @@ async function maySeeWritten(asking: Asking, request: InteractionRequest, resour
 }
 
 /** What does not depend on the interaction: errors, and answers without a body. Undefined for a resource to judge. */
-export async function judgeCommon(
-  asking: Asking,
-  request: FhirRequest,
-  { status, resource }: Received,
-): Promise<Judged | undefined> {
+export function judgeCommon(asking: Asking, request: FhirRequest, { status, resource }: Received): Judged | undefined {
   if (status >= 400 && status <= 599) {
     if (asking.settings.hideForbidden && request.id !== undefined && (status === 404 || status === 410)) {
       return instead(notFound());
     }
-    return { status, headers: {}, body: await errorBody(asking, resource), keeps: 'lists' };
+    return { status, headers: {}, body: errorBody(asking, resource), keeps: 'lists' };
   }
   // Elsewhere, later or in part: nothing that could be judged.
   if (status < 200 || status > 299 || status === 202 || status === 206) return instead(unjudged());
@@ -144,23 +130,23 @@ export async function judgeCommon(
   return { status, headers: {}, body: undefined, keeps: 'all' };
 }
 
-async function errorBody(asking: Asking, resource: unknown): Promise<JsonObject> {
-  const whole = typeOf(resource) === 'OperationOutcome' && (await opensAll(asking, 'read', ANY_TYPE));
+function errorBody(asking: Asking, resource: unknown): JsonObject {
+  const whole = typeOf(resource) === 'OperationOutcome' && opensAll(asking, 'read', ANY_TYPE);
   return whole ? (resource as JsonObject) : bareOutcome(resource);
 }
 
 /** Members of a Bundle that say nothing about what was filtered out. */
 const KEPT_MEMBERS = ['resourceType', 'id', 'type', 'timestamp', 'total', 'link', 'entry'];
 
-async function filter(
+function filter(
   asking: Asking,
   operation: Interaction,
   request: FhirRequest,
   bundle: unknown,
   pages: boolean,
-): Promise<JsonObject | undefined> {
+): JsonObject | undefined {
   if (typeOf(bundle) !== 'Bundle') return undefined;
-  const filtered = await asking.handler.filterBundle({ operation, bundle, ...asking.about });
+  const filtered = asking.handler.filterBundleAtOnce({ operation, bundle, ...asking.about });
   const kept = Object.fromEntries(
     KEPT_MEMBERS.flatMap((name) => {
       const value = filtered.bundle[name];
@@ -172,16 +158,16 @@ async function filter(
   const plain = entries.map(plainEntry);
   kept['entry'] = filtered.dropped > 0 ? accountedFor(asking, operation, request, plain) : plain;
   // An operation may gather resources of any type, whatever the type that it is called on.
-  const opens = (): Promise<boolean> =>
+  const opens = (): boolean =>
     opensAll(asking, operation, request.kind === 'operation' ? ANY_TYPE : request.resourceType);
   // The gate leaves a count to those alone who may see all that is counted; it judges searches, and nothing else.
   const isCount = asksForCount(request.parameters) && entries.length === 0 && filtered.dropped === 0;
-  if (isCount && (isSearch(operation) || (await opens()))) {
+  if (isCount && (isSearch(operation) || opens())) {
     return { ...kept, ...(total !== undefined && { total }) };
   }
   const found = matchesIn((bundle as JsonObject)['entry']);
   const isPart = isPaged(bundle as JsonObject) || (typeof total === 'number' && total > found);
-  if (!isPart || (await opens())) {
+  if (!isPart || opens()) {
     return isTheSame(kept, bundle as JsonObject) ? (bundle as JsonObject) : kept;
   }
   // Where matches were dropped, there is more than the caller's own, whatever the server was asked for.

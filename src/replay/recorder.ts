@@ -21,9 +21,11 @@ export function recordRequests(handler: SMARTHandler, options: RecorderOptions):
   const notebook = new Notebook(options);
   const ask = {
     decide: handler.decide.bind(handler),
+    decideAtOnce: handler.decideAtOnce.bind(handler),
     authorizeSearch: handler.authorizeSearch.bind(handler),
     authorizeExport: handler.authorizeExport.bind(handler),
     filterBundle: handler.filterBundle.bind(handler),
+    filterBundleAtOnce: handler.filterBundleAtOnce.bind(handler),
     authenticate: handler.authenticate.bind(handler),
     verifyAccessToken: handler.verifyAccessToken.bind(handler),
     authorizeAndFilterReadResponse: handler.authorizeAndFilterReadResponse.bind(handler),
@@ -38,6 +40,13 @@ export function recordRequests(handler: SMARTHandler, options: RecorderOptions):
           notebook.decided(request, found, decision);
         },
       ),
+    decideAtOnce: (request) => {
+      const decision = ask.decideAtOnce(request);
+      noted(() => {
+        notebook.decided(request, NOTHING_FOUND, decision);
+      });
+      return decision;
+    },
     authorizeSearch: (request) =>
       noting(
         () => ask.authorizeSearch(request),
@@ -59,6 +68,15 @@ export function recordRequests(handler: SMARTHandler, options: RecorderOptions):
           notebook.filtered(request);
         },
       ),
+    filterBundleAtOnce: (request) => {
+      try {
+        return ask.filterBundleAtOnce(request);
+      } finally {
+        noted(() => {
+          notebook.filtered(request);
+        });
+      }
+    },
     authenticate: (request) =>
       noting(
         () => ask.authenticate(request),
@@ -119,18 +137,31 @@ function noting<T>(
   note: (found: FoundResources, answer: T | undefined, error?: unknown) => void,
 ): Promise<T> {
   const { answer, found } = withLookups(ask);
-  const noted = (given: T | undefined, error?: unknown): void => {
-    try {
-      note(found, given, error);
-    } catch {
-      // A recorder that fails must not turn a permission into a refusal, nor the other way round.
-    }
-  };
-  answer.then(noted, (error: unknown) => {
-    noted(undefined, error);
-  });
+  answer.then(
+    (given) => {
+      noted(() => {
+        note(found, given);
+      });
+    },
+    (error: unknown) => {
+      noted(() => {
+        note(found, undefined, error);
+      });
+    },
+  );
   return answer;
 }
+
+/** A recorder that fails must not turn a permission into a refusal, nor the other way round. */
+function noted(note: () => void): void {
+  try {
+    note();
+  } catch {
+    // The answer goes its way all the same.
+  }
+}
+
+const NOTHING_FOUND: FoundResources = new Map();
 
 /**
  * Appends lines to a file that only its owner may read: one that is there already has others shut out.

@@ -40,6 +40,7 @@ for (const [name, version] of Object.entries(VERSIONS)) {
       answer: (response: Response) => unknown,
       setUp: (app: express.Express) => void = () => undefined,
       headers: Readonly<Record<string, string>> = {},
+      sent: { readonly method?: string; readonly body?: Json } = {},
     ): Promise<Answered> {
       const app = version();
       setUp(app);
@@ -49,7 +50,7 @@ for (const [name, version] of Object.entries(VERSIONS)) {
       });
       const server = await listening(createServer(app as unknown as RequestListener));
       try {
-        return await send({ base: `${originOf(server)}/fhir` }, path, { token: alice, headers });
+        return await send({ base: `${originOf(server)}/fhir` }, path, { token: alice, headers, ...sent });
       } finally {
         await closed(server);
       }
@@ -111,6 +112,44 @@ for (const [name, version] of Object.entries(VERSIONS)) {
           Object.assign(value, patient('alice'), { name: [] });
         });
         expect([status, text.includes('secret')], path).to.deep.equal([403, false]);
+      }
+    });
+
+    it('what a host makes of a list afterwards changes nothing, whether something was left out or not', async () => {
+      for (const others of [[], [observation('hidden', 'bob')]]) {
+        const entry = [observation('a', 'alice'), ...others].map((resource) => ({
+          resource,
+          search: { mode: 'match' },
+        }));
+        const bundle = { resourceType: 'Bundle', type: 'searchset', total: entry.length, entry: [...entry] };
+        const { json } = await answered('/Observation?patient=alice', (response) => {
+          const [first] = entry;
+          response.json(bundle);
+          bundle.entry.push({ resource: observation('late', 'bob'), search: { mode: 'match' } });
+          if (first) Object.assign(first.resource, { id: 'changed', subject: { reference: 'Patient/bob' } });
+        });
+        const shown = (json as { entry: { resource: Json }[] }).entry.map(({ resource }) => resource);
+        expect(shown).to.deep.equal([observation('a', 'alice')]);
+      }
+    });
+
+    it('what a host makes of the answer to a write afterwards changes nothing, though it is judged later', async () => {
+      for (const [owner, shown] of [
+        ['alice', true],
+        ['bob', false],
+      ] as const) {
+        const { text } = await answered(
+          '/Observation',
+          (response) => {
+            const value = { ...observation('w', owner), note: [{ text: 'as it was' }] };
+            response.status(201).json(value);
+            Object.assign(value, observation('w', 'alice'), { note: [{ text: 'SECRET' }] });
+          },
+          undefined,
+          {},
+          { method: 'POST', body: observation('w', 'alice') },
+        );
+        expect([text.includes('as it was'), text.includes('SECRET')]).to.deep.equal([shown, false]);
       }
     });
 
