@@ -1,4 +1,5 @@
 import jsonMergePatch from 'json-merge-patch';
+import isEqual from 'lodash/isEqual.js';
 import type { Operation } from 'rfc6902';
 import { Pointer, applyPatch } from 'rfc6902';
 
@@ -10,8 +11,11 @@ const OPERATIONS: ReadonlySet<unknown> = new Set(['add', 'remove', 'replace', 'm
 /** More operations than a client would send in one request. */
 const MAX_OPERATIONS = 1000;
 
-/** Values that a patch may copy in all: each copy of an element into itself doubles it. */
-const MAX_COPIED = 100_000;
+/** What a patch may copy in all, in characters of JSON: each copy of an element into itself doubles it. */
+const MAX_COPIED = 8 * 1024 * 1024;
+
+/** A longer list is none of a resource's, and each element that comes or goes moves all behind it. */
+const MAX_LIST = 100_000;
 
 /**
  * The resource that a patch would leave, or undefined if the patch cannot be applied. The stored resource is not
@@ -32,7 +36,7 @@ export function applyResourcePatch(stored: unknown, patch: unknown): unknown {
 
 function applyJsonPatch(target: unknown, patch: readonly unknown[]): unknown {
   if (patch.length > MAX_OPERATIONS || !patch.every(isOperation)) return undefined;
-  const copied = { values: 0 };
+  const copied = { size: 0 };
   // A patch may replace the whole document; the wrapper gives the library something to replace it in.
   const document = { root: target };
   return patch.every((operation) => applyOperation(document, operation, copied)) ? document.root : undefined;
@@ -42,22 +46,24 @@ function applyJsonPatch(target: unknown, patch: readonly unknown[]): unknown {
 function applyOperation(
   document: object,
   { op, path, from, value }: PatchOperation,
-  copied: { values: number },
+  copied: { size: number },
 ): boolean {
   const [to, source] = [`/root${path}`, `/root${String(from)}`];
   switch (op) {
     case 'add':
       return apply(document, { op, path: to, value });
     case 'replace':
-    case 'test':
       return names(document, to) && apply(document, { op, path: to, value });
+    case 'test':
+      // The library looks for the differences, which takes more than quadratic time.
+      return names(document, to) && isEqual(valueAt(document, to), value);
     case 'remove':
       return names(document, to) && apply(document, { op, path: to });
     case 'copy': {
       if (!names(document, source)) return false;
       const original = valueAt(document, source);
-      copied.values += countValues(original, MAX_COPIED);
-      if (copied.values > MAX_COPIED) return false;
+      copied.size += sizeOf(original, MAX_COPIED);
+      if (copied.size > MAX_COPIED) return false;
       return apply(document, { op: 'add', path: to, value: structuredClone(original) });
     }
     case 'move': {
@@ -66,29 +72,47 @@ function applyOperation(
       if (to === source) return true;
       const moved = valueAt(document, source);
       // Removed first, and only then is the target looked for: by then the elements behind have moved up.
-      return apply(document, { op: 'remove', path: source }) && apply(document, { op: 'add', path: to, value: moved });
+      return apply(document, { op: 'remove', path: source }) && put(document, to, moved);
     }
   }
 }
 
 function apply(document: object, operation: Operation): boolean {
-  if (operation.op === 'add' && !takes(document, operation.path)) return false;
+  const { op, path } = operation;
+  if ((op === 'add' || op === 'remove') && isTooLong(document, path)) return false;
+  if (op === 'add' && !takes(document, path)) return false;
   return applyPatch(document, [operation]).every((error) => error === null);
+}
+
+/** Adds a value as it is. The library would copy it, and what is moved need not be. */
+function put(document: object, pointer: string, value: unknown): boolean {
+  const place = placeOf(document, pointer);
+  if (place === undefined || !takes(document, pointer) || isTooLong(document, pointer)) return false;
+  const { holder, name } = place;
+  if (Array.isArray(holder)) holder.splice(name === '-' ? holder.length : Number(name), 0, value);
+  else Object.assign(holder, { [name]: value });
+  return true;
+}
+
+function isTooLong(document: object, pointer: string): boolean {
+  const holder = placeOf(document, pointer)?.holder;
+  return Array.isArray(holder) && holder.length >= MAX_LIST;
 }
 
 function valueAt(document: object, pointer: string): unknown {
   return Pointer.fromJSON(pointer).get(document);
 }
 
-/** How many values there are in one, itself included, as far as a limit. */
-function countValues(value: unknown, limit: number): number {
+/** About as many characters as there are in the JSON of a value, as far as a limit. */
+function sizeOf(value: unknown, limit: number): number {
+  if (typeof value === 'string') return value.length + 1;
   if (typeof value !== 'object' || value === null) return 1;
-  let count = 1;
-  for (const member of Object.values(value)) {
-    count += countValues(member, limit - count);
-    if (count > limit) break;
+  let size = 1;
+  for (const [name, member] of Object.entries(value)) {
+    size += name.length + sizeOf(member, limit - size);
+    if (size > limit) break;
   }
-  return count;
+  return size;
 }
 
 /** Whether a pointer names something that is there. */

@@ -125,6 +125,34 @@ describe('access/patch: what a patch leaves', () => {
     expect(applyResourcePatch(STORED, grow.slice(0, 5))).to.not.equal(undefined);
   });
 
+  it('takes no longer for a long list or text than it has elements: a test, a move, a copy', () => {
+    const numbers = Array.from({ length: 20_000 }, (_, at) => at);
+    const long = [{ op: 'add', path: '/x', value: numbers }];
+    const shifted = [...long, { op: 'test', path: '/x', value: numbers.map((each) => each + 20_000) }];
+    expect(applyResourcePatch(STORED, shifted)).to.equal(undefined);
+    expect(applyResourcePatch(STORED, [...long, { op: 'test', path: '/x', value: [...numbers] }])).to.deep.equal({
+      ...STORED,
+      x: numbers,
+    });
+    const objects = [{ op: 'add', path: '/x', value: Array.from({ length: 50_000 }, () => ({})) }];
+    const moves = Array.from({ length: 990 }, (_, at) => ({
+      op: 'move',
+      from: at % 2 ? '/y' : '/x',
+      path: at % 2 ? '/x' : '/y',
+    }));
+    expect(applyResourcePatch(STORED, [...objects, ...moves]))
+      .to.have.property('x')
+      .with.length(50_000);
+    const text = [{ op: 'add', path: '/x', value: 'x'.repeat(1_000_000) }];
+    const copies = Array.from({ length: 100 }, (_, at) => ({ op: 'copy', from: '/x', path: `/x${at}` }));
+    expect(applyResourcePatch(STORED, [...text, ...copies.slice(0, 8)])).to.have.property('x7');
+    expect(applyResourcePatch(STORED, [...text, ...copies])).to.equal(undefined);
+    const endless = [{ op: 'add', path: '/x', value: Array.from({ length: 100_000 }, () => 0) }];
+    expect(applyResourcePatch(STORED, [...endless, { op: 'add', path: '/x/0', value: 1 }])).to.equal(undefined);
+    expect(applyResourcePatch(STORED, [...endless, { op: 'remove', path: '/x/0' }])).to.equal(undefined);
+    expect(applyResourcePatch(STORED, [...endless, { op: 'move', from: '/status', path: '/x/-' }])).to.equal(undefined);
+  });
+
   it('merges null as a removal', () => {
     const { subject, ...rest } = STORED;
     expect(applyResourcePatch(STORED, { subject: null })).to.deep.equal(rest);
