@@ -1,5 +1,5 @@
 import type { FhirVersion } from '../fhir/version.js';
-import { referencePlan } from '../fhir/references.js';
+import { referencePlan, statedReferencePlan } from '../fhir/references.js';
 import type { Caller } from './caller.js';
 import type { Grant } from './grant.js';
 import { refersTo, subjectOf } from './subject.js';
@@ -14,8 +14,9 @@ export type EncounterCheck = (resource: Readonly<Record<string, unknown>>, id: s
 
 /**
  * With an encounter in the launch context, a `patient/` grant opens the encounter itself, what refers to it, and what
- * refers to no encounter at all (the Patient, an allergy). An element that names one in another way, by an identifier or
- * within the resource, is taken for another. Undefined where nothing narrows.
+ * refers to no encounter at all (the Patient, an allergy). Where the definitions have an element for encounters, one that
+ * names something in another way, by an identifier or within the resource, is taken for another encounter. Undefined
+ * where nothing narrows.
  */
 export function encounterCheck(
   { scope }: Grant,
@@ -29,13 +30,18 @@ export function encounterCheck(
   if (type === 'Encounter') return (_resource, id) => subject.local && id === subject.id;
   const plan = referencePlan(version, type, 'Encounter');
   if (plan === undefined) return undefined;
+  const stated = statedReferencePlan(version, type, 'Encounter');
   return (resource) => {
-    const any = findReference(plan, resource, mayBeEncounter, true);
+    const any =
+      findReference(plan, resource, (reference) => ENCOUNTER.test(reference)) ??
+      (stated && findReference(stated, resource, mayBeEncounter, true));
     return (
       any === undefined || findReference(plan, resource, (reference) => refersTo(reference, subject)) !== undefined
     );
   };
 }
+
+const ENCOUNTER = /(?:^|\/)Encounter\//;
 
 /** A reference that tells its type, another than Encounter, is none; of all others nobody knows. */
 function mayBeEncounter(reference: string): boolean {

@@ -43,7 +43,8 @@ interface Walk {
 const BEYOND = '…';
 
 function walkNode(node: ReferenceNode, value: unknown, walk: Walk, depth: number): string | undefined {
-  if (!isJsonObject(value)) return undefined;
+  // A list within a list is no FHIR.
+  if (!isJsonObject(value)) return walk.unsure && Array.isArray(value) ? BEYOND : undefined;
   if (depth > MAX_DEPTH || (walk.visits += 1) > MAX_VISITS) return walk.unsure ? BEYOND : undefined;
   for (const name of node.references) {
     const held = value[name];

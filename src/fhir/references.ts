@@ -58,17 +58,25 @@ function readGraph(text: string): Graph {
 
 const graphs = perVersion({ '3.0.1': STU3, '4.0.1': R4, '4.3.0': R4B, '5.0.0': R5 }, readGraph);
 
-function mayPointTo(edge: Edge, targetType: string): boolean {
-  return edge.targets === '*' || (edge.targets?.includes(targetType) ?? false);
-}
+type MayPoint = (edge: Edge) => boolean;
+
+const mayPointTo =
+  (targetType: string): MayPoint =>
+  ({ targets }) =>
+    targets === '*' || (targets?.includes(targetType) ?? false);
+
+const isStatedFor =
+  (targetType: string): MayPoint =>
+  ({ targets }) =>
+    targets !== '*' && (targets?.includes(targetType) ?? false);
 
 /** Owners from which a reference that may point to the target type can be reached. */
-function leadingOwners(graph: Graph, targetType: string): ReadonlySet<string> {
+function leadingOwners(graph: Graph, mayPoint: MayPoint): ReadonlySet<string> {
   const usedBy = new Map<string, string[]>();
   const leading = new Set<string>();
   for (const [owner, edges] of graph) {
     for (const edge of edges) {
-      if (mayPointTo(edge, targetType)) leading.add(owner);
+      if (mayPoint(edge)) leading.add(owner);
       if (edge.owner === undefined) continue;
       const users = usedBy.get(edge.owner);
       if (users === undefined) usedBy.set(edge.owner, [owner]);
@@ -84,8 +92,8 @@ function leadingOwners(graph: Graph, targetType: string): ReadonlySet<string> {
 
 type Planner = (owner: string) => ReferenceNode | undefined;
 
-function planner(graph: Graph, targetType: string): Planner {
-  const leading = leadingOwners(graph, targetType);
+function planner(graph: Graph, mayPoint: MayPoint): Planner {
+  const leading = leadingOwners(graph, mayPoint);
   const nodes = new Map<string, ReferenceNode>();
 
   function build(owner: string): ReferenceNode {
@@ -97,7 +105,7 @@ function planner(graph: Graph, targetType: string): Planner {
     // Kept before its children are built, so that a recursive element finds itself.
     nodes.set(owner, node);
     for (const edge of graph.get(owner) ?? []) {
-      if (mayPointTo(edge, targetType)) references.push(edge.name);
+      if (mayPoint(edge)) references.push(edge.name);
       if (edge.owner !== undefined && leading.has(edge.owner)) children.push([edge.name, build(edge.owner)]);
     }
     return node;
@@ -106,7 +114,11 @@ function planner(graph: Graph, targetType: string): Planner {
   return (owner) => (leading.has(owner) ? build(owner) : undefined);
 }
 
-const planners = new Map<FhirVersion, Map<string, Planner>>();
+type Planners = Map<FhirVersion, Map<string, Planner>>;
+
+const planners: Planners = new Map();
+
+const statedPlanners: Planners = new Map();
 
 /**
  * Where a resource may hold references to a resource of the target type: only elements that the official definitions
@@ -120,14 +132,33 @@ export function referencePlan(
   resourceType: string,
   targetType: string,
 ): ReferenceNode | undefined {
+  return planIn(planners, version, resourceType, targetType, mayPointTo(targetType));
+}
+
+/** {@link referencePlan} without `Reference(Any)`: the elements that are there for the target type, or for few beside it. */
+export function statedReferencePlan(
+  version: FhirVersion,
+  resourceType: string,
+  targetType: string,
+): ReferenceNode | undefined {
+  return planIn(statedPlanners, version, resourceType, targetType, isStatedFor(targetType));
+}
+
+function planIn(
+  known: Planners,
+  version: FhirVersion,
+  resourceType: string,
+  targetType: string,
+  mayPoint: MayPoint,
+): ReferenceNode | undefined {
   const graph = graphs(version);
   const types = resourceTypes(version);
   // The types come from requests: only known ones are planned for and kept.
   if (graph === undefined || !types.has(resourceType) || !types.has(targetType)) return undefined;
-  let ofVersion = planners.get(version);
-  if (ofVersion === undefined) planners.set(version, (ofVersion = new Map<string, Planner>()));
+  let ofVersion = known.get(version);
+  if (ofVersion === undefined) known.set(version, (ofVersion = new Map<string, Planner>()));
   let plan = ofVersion.get(targetType);
-  if (plan === undefined) ofVersion.set(targetType, (plan = planner(graph, targetType)));
+  if (plan === undefined) ofVersion.set(targetType, (plan = planner(graph, mayPoint)));
   return plan(resourceType);
 }
 

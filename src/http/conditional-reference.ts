@@ -20,5 +20,7 @@ function isReference(path: unknown): boolean {
 }
 
 function isSearch(reference: unknown): boolean {
+  // Some servers take a list of one for the one.
+  if (Array.isArray(reference)) return reference.some(isSearch);
   return typeof reference === 'string' && reference.includes('?');
 }

@@ -54,6 +54,20 @@ describe('access/encounter: what an encounter in context leaves open', () => {
     ],
     ['what holds one within itself', at('#e'), false],
     ['what refers to one that is being made', at('urn:uuid:00000000-0000-4000-8000-000000000000'), false],
+    // Elements for anything: what they name may be anything.
+    ['what is about something by its name', { resourceType: 'Observation', focus: [{ display: 'x' }] }, true],
+    ['what is about something within itself', { resourceType: 'Observation', focus: [{ reference: '#x' }] }, true],
+    [
+      'what is about another encounter',
+      { resourceType: 'Observation', focus: [{ display: 'x' }, { reference: 'Encounter/e2' }] },
+      false,
+    ],
+    ['what has evidence by its name', { resourceType: 'Condition', evidence: [{ detail: [{ display: 'x' }] }] }, true],
+    [
+      'what has its context in a list within a list',
+      { resourceType: 'DocumentReference', context: [[{ encounter: [{ reference: 'Encounter/e2' }] }]] },
+      false,
+    ],
     ['what has a text in its place', { resourceType: 'Observation', encounter: 'Encounter/e2' }, false],
     [
       'what names one by its identifier, and refers to it',

@@ -50,6 +50,7 @@ describe('a reference by a search', () => {
 
   const cases: readonly (readonly [string, () => Promise<Admission>])[] = [
     ['a create', () => send('POST', '/Observation', { ...body, subject: { reference: FOUND } })],
+    ['a create with a list of one', () => send('POST', '/Observation', { ...body, subject: { reference: [FOUND] } })],
     ['an update', () => send('PUT', '/Observation/o1', { ...body, subject: { reference: FOUND } })],
     [
       'a contained resource',
