@@ -204,6 +204,23 @@ export class SMARTHandler implements Authorization {
   }
 
   /**
+   * Whether the caller's grants for an interaction are for every type, and nothing narrows them: then all that is the
+   * caller's own is open, of whatever type. A part of other questions, too.
+   */
+  coversAllTypesAtOnce(request: Omit<WholeTypeRequest, 'resourceType'>): boolean {
+    try {
+      const identity = readIdentity(request.userIdentity);
+      const found = this.#callers.carried(request, identity, identity.scopes);
+      if ('decision' in found) return false;
+      const judge = Judge.for(found.caller, [request.operation], found.realm.policy);
+      return !judge.isPartial() && judge.grantsFor(ANY_TYPE).length > 0;
+    } catch (error) {
+      deniedInside(error);
+      return false;
+    }
+  }
+
+  /**
    * Judges a bulk data request: the types that it may write out, and the owner by whom isAccessBulkDataJobAllowed knows
    * the job again. Granular scopes carry no export. Never throws for a denial.
    */
@@ -686,6 +703,9 @@ function refusalFrom(error: unknown): Error {
   if (error instanceof ConfigError || isUnauthorizedError(error)) return error;
   return new DeniedError(deny({ code: 'internal-error' }));
 }
+
+/** All types, those that no definition knows included: a grant is for them if it is for all types. */
+const ANY_TYPE = '*';
 
 function needsStored(operation: Interaction): boolean {
   return operation === 'update' || operation === 'patch' || operation === 'delete';

@@ -1,7 +1,7 @@
 import type { RequestContext } from 'fhir-works-on-aws-interface';
-import { resourceTypes } from '../fhir/resource-types.js';
 import type { FhirVersion } from '../fhir/version.js';
 import type { SMARTHandler } from '../handler.js';
+import { normalizeBaseUrl } from '../identity/fhir-url.js';
 import type { UserIdentity } from '../identity/identity.js';
 import type { ResourceLookup } from '../options.js';
 import type { Interaction } from '../scope/rule.js';
@@ -38,14 +38,24 @@ export interface Asking {
   };
 }
 
-/** Whether the caller's grants are, each for what is the caller's, for every type that there is. */
-export async function coversAllTypes({ handler, settings, about }: Asking, operation: Interaction): Promise<boolean> {
-  try {
-    const types = await handler.getAllowedResourceTypesForOperation({ operation, ...about });
-    return types.length === resourceTypes(settings.version).size;
-  } catch {
-    return false;
-  }
+/** Whether all that is the caller's own is open, of whatever type. */
+export function coversAllTypes({ handler, about }: Asking, operation: Interaction): boolean {
+  return handler.coversAllTypesAtOnce({ operation, ...about });
+}
+
+/** Whether a resource is the very identity that the caller has, as a user or as the patient in context. */
+export function isCaller(
+  { identity, settings }: Asking,
+  resourceType: string | undefined,
+  id: string | undefined,
+): boolean {
+  return [identity.fhirUserObject, identity.patientLaunchContext].some(
+    (own) =>
+      own !== undefined &&
+      own.resourceType === resourceType &&
+      own.id === id &&
+      (own.hostname === '' || normalizeBaseUrl(own.hostname) === settings.baseUrl),
+  );
 }
 
 /** All types, those that no definition knows included: opened by grants for all types alone. */

@@ -4,7 +4,7 @@ import { deny } from '../access/decision.js';
 import { idOf, typeOf } from '../access/judge.js';
 import type { AccessRequest } from '../requests.js';
 import type { Asking } from './asking.js';
-import { ANY_TYPE, coversAllTypes, opensAll } from './asking.js';
+import { ANY_TYPE, coversAllTypes, isCaller, opensAll } from './asking.js';
 import { hasConditionalReference } from './conditional-reference.js';
 import type { Content } from './content.js';
 import { NOTHING, contentFor } from './content.js';
@@ -131,15 +131,19 @@ async function judgeCall(asking: Asking, request: OperationRequest, content: Con
     ...asking.about,
   });
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
-  if (!takesParameters(request, content) && !opensAll(asking, 'read', ANY_TYPE)) {
+  const opensEverything = opensAll(asking, 'read', ANY_TYPE);
+  // What is called on an instance that is the caller's gathers what is the caller's.
+  const isOwn = id !== undefined && (resource !== undefined || isCaller(asking, resourceType, id));
+  const isComplete = opensEverything || (isOwn && coversAllTypes(asking, 'read'));
+  if (!opensEverything && !takesParameters(request, content, isComplete)) {
     return { refused: refusal(400, 'structure') };
   }
   const parameters = withoutFormat(request.parameters).filter(([name]) => !PARTIAL.has(baseOf(name).toLowerCase()));
-  const pages = asking.settings.paging === 'any' || (await coversAllTypes(asking, 'read'));
+  const isPaged = isComplete || asking.settings.paging === 'any';
   return {
     request: { ...request, parameters },
     content: { ...content, value: withoutPartialParameters(content.value) },
-    ...answering((received) => judgeOperation(asking, request, received, pages)),
+    ...answering((received) => judgeOperation(asking, request, received, { isComplete, isPaged })),
   };
 }
 
@@ -148,16 +152,23 @@ async function judgeCall(asking: Asking, request: OperationRequest, content: Con
  * what else they know for a search: who is looked for, and what about them, would show in whether something is found.
  */
 const OF_EVERYTHING = new Set([
-  ...['start', 'end', '_since', '_type', '_count', '_format', '_pretty', '_offset', '_page', '_getpagesoffset'],
+  ...['start', 'end', '_since', '_lastUpdated', '_type', '_count', '_format', '_pretty'],
+  ...['_offset', '_page', '_getpagesoffset'],
   // Taken away before it is executed.
   ...PARTIAL,
 ]);
 
 /** Whether nothing is asked but what belongs to the operation; of one that is the host's own only the host knows. */
-function takesParameters({ operation, parameters }: OperationRequest, { kind, value }: Content): boolean {
+function takesParameters(
+  { operation, parameters }: OperationRequest,
+  { kind, value }: Content,
+  mayOrder: boolean,
+): boolean {
   if (operation !== '$everything') return true;
   const names = kind === 'none' ? [] : parameterNames(value);
-  return [...parameters.map(([name]) => name), ...(names ?? [':'])].every((name) => OF_EVERYTHING.has(baseOf(name)));
+  // Before pages are cut, an order tells of what is on others.
+  const isKnown = (name: string): boolean => OF_EVERYTHING.has(name) || (mayOrder && name === '_sort');
+  return [...parameters.map(([name]) => name), ...(names ?? [':'])].every((name) => isKnown(baseOf(name)));
 }
 
 /** The name of a parameter without its modifier. */

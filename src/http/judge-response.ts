@@ -69,15 +69,20 @@ export function judgeList(asking: Asking, request: InteractionRequest, received:
  * What an operation returned: a Bundle is filtered by what the caller may read, a resource is judged as if it had been
  * read. Parameters may hold anything, so they are for those alone who may see everything.
  *
- * @param pages Whether other pages hold nothing that the caller may not see.
+ * @param gathered What is known of what it gathers.
  */
-export function judgeOperation(asking: Asking, request: OperationRequest, received: Received, pages: boolean): Judged {
+export function judgeOperation(
+  asking: Asking,
+  request: OperationRequest,
+  received: Received,
+  gathered: Gathered,
+): Judged {
   const common = judgeCommon(asking, request, received);
   if (common) return common;
   const { status, resource } = received;
   const type = typeOf(resource);
   if (type === 'Bundle') {
-    const bundle = filter(asking, 'read', request, resource, pages);
+    const bundle = filter(asking, 'read', request, resource, gathered.isPaged, gathered.isComplete);
     return bundle ? { status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
   }
   if (type === 'OperationOutcome') return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
@@ -89,6 +94,14 @@ export function judgeOperation(asking: Asking, request: OperationRequest, receiv
   const decision = asking.handler.decideAtOnce({ operation: 'read', resourceType: type, resource, ...asking.about });
   if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
   return { status, headers: {}, body: resource as JsonObject, keeps: 'all' };
+}
+
+/** What an operation gathers. */
+interface Gathered {
+  /** Whether nothing that the caller may not see is among it: nothing of what is shown can be there for that. */
+  readonly isComplete: boolean;
+  /** Whether other pages may be told of. */
+  readonly isPaged: boolean;
 }
 
 /** What a write answered with. It is done; what of it may not be shown is left out, as for `Prefer: return=minimal`. */
@@ -144,6 +157,7 @@ function filter(
   request: FhirRequest,
   bundle: unknown,
   pages: boolean,
+  isComplete = true,
 ): JsonObject | undefined {
   if (typeOf(bundle) !== 'Bundle') return undefined;
   const filtered = asking.handler.filterBundleAtOnce({ operation, bundle, ...asking.about });
@@ -156,7 +170,11 @@ function filter(
   const { total } = bundle as JsonObject;
   const entries = filtered.bundle['entry'] as readonly unknown[];
   const plain = entries.map(plainEntry);
-  kept['entry'] = filtered.dropped > 0 ? accountedFor(asking, operation, request, plain) : plain;
+  const isWhole = filtered.dropped === 0 && isComplete;
+  const shown = isWhole ? plain : accountedFor(asking, operation, request, plain);
+  kept['entry'] = shown;
+  // Includes do not count (FHIR R4, Bundle.total); of what an operation gathers, nobody knows what does.
+  if (!isSearch(operation) && shown.length < plain.length) delete kept['total'];
   // An operation may gather resources of any type, whatever the type that it is called on.
   const opens = (): boolean =>
     opensAll(asking, operation, request.kind === 'operation' ? ANY_TYPE : request.resourceType);

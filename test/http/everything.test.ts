@@ -130,6 +130,55 @@ describe('operations and histories through the guard', () => {
     expect((await shown(whole, [alice, others, practitioner('oncologist')])).ids).to.deep.equal(['alice']);
   });
 
+  it('show nothing that a hidden entry brought, though it is asked for, or paged, so that nothing is hidden', async () => {
+    const practitioner = { resourceType: 'Practitioner', id: 'oncologist' };
+    const handler = { membership: { sharedTypes: ['Practitioner'] } };
+    const shared = 'patient/Patient.rs patient/Practitioner.rs';
+    for (const [scope, url] of [
+      ['patient/*.rs', '/Patient/bob/$everything?_type=Practitioner'],
+      ['patient/*.rs', '/Patient/$everything?_type=Practitioner'],
+      [shared, '/Patient/alice/$everything?_type=Practitioner'],
+      [shared, '/Patient/alice/$everything?_count=1&_offset=1'],
+      ['patient/*.rs patient/Encounter.rs?class=AMB', '/Patient/alice/$everything?_type=Practitioner'],
+    ] as const) {
+      expect(await shown({ scope, url, handler }, [practitioner]), url).to.deep.equal({ links: ['self'], ids: [] });
+    }
+    const url = '/Patient/alice/$everything?_type=Practitioner';
+    expect((await shown({ scope: 'patient/*.rs', url, handler }, [practitioner])).ids).to.deep.equal(['oncologist']);
+    const { judgeResponse } = await admitted({ scope: shared, url, handler });
+    const found = { resourceType: 'Bundle', type: 'searchset', total: 1, entry: [{ resource: practitioner }] };
+    const headers = { 'content-type': 'application/fhir+json' };
+    const { body } = await judgeResponse({ status: 200, headers, body: JSON.stringify(found) });
+    expect(JSON.parse(String(body))).to.not.have.property('total');
+  });
+
+  it('tell of no next page whom they are not called on', async () => {
+    const own = { resourceType: 'Condition', id: 'own', subject: { reference: 'Patient/alice' } };
+    for (const url of ['/Patient/$everything?_type=Condition&_count=1', '/Patient/bob/$everything?_count=1']) {
+      expect(await shown({ scope: 'patient/*.rs', url }, [own])).to.deep.equal({ links: ['self'], ids: ['own'] });
+      expect(await shown({ scope: 'patient/*.rs', url }, [])).to.deep.equal({ links: ['self'], ids: [] });
+    }
+    const sorted = '/$everything?_sort=date&_lastUpdated=gt2020-01-01';
+    expect(await refused({ scope: 'patient/*.rs', url: `/Patient/bob${sorted}` })).to.have.property('status', 400);
+    expect((await admitted({ scope: 'patient/*.rs', url: `/Patient/alice${sorted}` })).execute.url).to.contain(
+      '_sort=date',
+    );
+  });
+
+  it('show what refers to the patients of a group, what replaced a record, and where it all comes from', async () => {
+    const to = (reference: string): Json => ({ reference });
+    const group = { resourceType: 'Group', id: 'g', member: [{ entity: to('Patient/m') }] };
+    const member = { resourceType: 'Patient', id: 'm', link: [{ other: to('Patient/old') }] };
+    const observation = { resourceType: 'Observation', id: 'o', subject: to('Patient/m') };
+    const old = { resourceType: 'Observation', id: 'old', subject: to('Patient/old') };
+    const provenance = { resourceType: 'Provenance', id: 'p', target: [to('Observation/o')] };
+    const found = [group, member, observation, old, provenance, { ...CONDITION, subject: to('Patient/m') }];
+    const scope = ['Group', 'Patient', 'Observation', 'Provenance'].map((type) => `system/${type}.rs`).join(' ');
+    const ids = ['g', 'm', 'o', 'old', 'p'];
+    expect((await shown({ scope, url: '/Group/g/$everything' }, found)).ids).to.deep.equal(ids);
+    expect((await shown({ scope, url: '/Patient/m/$everything' }, found)).ids).to.deep.equal(ids);
+  });
+
   it('hole-13: tell no count of a history either', async () => {
     const url = '/Observation/_history?_count=0&_since=2026-01-01T00:00:00Z';
     const options = { paging: 'any' } as const;

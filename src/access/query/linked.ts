@@ -34,9 +34,9 @@ export function linkedEntries(
 }
 
 /**
- * Of what `$everything` gathered and may be seen, those that what may be seen accounts for: the resources that it was
- * called on, what refers to them, what all of these refer to, and so on. For a result out of which something was dropped:
- * a practitioner whom everybody may see would tell of the encounter that is hidden.
+ * Of what `$everything` gathered and may be seen, those that what may be seen accounts for: what it was called on and
+ * patients, what refers to one of these, what all of these refer to, and so on; and a Provenance of any of them. A
+ * practitioner whom everybody may see would tell of the encounter that is hidden.
  *
  * @param focus The type that it was called on, and the id if there was one.
  */
@@ -45,7 +45,8 @@ export function gatheredEntries(
   focus: { readonly resourceType?: string; readonly id?: string },
 ): readonly unknown[] {
   const { resourceType, id } = focus;
-  const isFocus = (type: unknown, own: unknown): boolean => type === resourceType && (id === undefined || own === id);
+  const isFocus = (type: unknown, own: unknown): boolean =>
+    type === 'Patient' || (type === resourceType && (id === undefined || own === id));
   const isRoot = (entry: unknown): boolean => {
     if (isFocus(typeIn(entry), idIn(entry))) return true;
     // By its name: what it was called on may be on another page.
@@ -55,29 +56,52 @@ export function gatheredEntries(
     }
     return false;
   };
-  return linkedTo(entries, isRoot, () => false);
+  return linkedTo(entries, isRoot, (from) => from === 'Provenance');
 }
 
-/** The entries to which references lead from some of them; back from what is referred to where `comesBack` says so. */
+/**
+ * The entries to which references lead from some of them; back from what is referred to where `comesBack` says so. Each
+ * name is followed once, however many entries bear it.
+ */
 function linkedTo(
   entries: readonly unknown[],
   isRoot: (entry: unknown) => boolean,
   comesBack: (from: string, to: string) => boolean,
 ): readonly unknown[] {
-  const byName = namesOf(entries);
-  const brings = new Map<unknown, Set<unknown>>(entries.map((entry) => [entry, new Set()]));
-  for (const entry of entries) {
-    for (const name of referencesIn(entry)) {
-      for (const other of byName.get(name) ?? []) {
-        brings.get(entry)?.add(other);
-        if (comesBack(typeIn(entry), typeIn(other))) brings.get(other)?.add(entry);
-      }
-    }
-  }
+  const bearers = groupedBy(entries, namesOf);
+  const references = new Map(entries.map((entry) => [entry, referencesIn(entry)]));
+  const referrers = groupedBy(entries, (entry) => references.get(entry) ?? []);
+  const followed = new Set<string>();
   // A set also visits what is added while it is walked.
   const reached = new Set(entries.filter(isRoot));
-  for (const entry of reached) for (const brought of brings.get(entry) ?? []) reached.add(brought);
+  const follow = (way: string, found: readonly unknown[] | undefined, leads: (entry: unknown) => boolean): void => {
+    if (followed.has(way)) return;
+    followed.add(way);
+    for (const entry of found ?? []) if (leads(entry)) reached.add(entry);
+  };
+  for (const entry of reached) {
+    for (const name of references.get(entry) ?? []) follow(`> ${name}`, bearers.get(name), () => true);
+    const type = typeIn(entry);
+    for (const name of namesOf(entry)) {
+      follow(`${type} < ${name}`, referrers.get(name), (other) => comesBack(typeIn(other), type));
+    }
+  }
   return entries.filter((entry) => reached.has(entry));
+}
+
+function groupedBy(
+  entries: readonly unknown[],
+  keysOf: (entry: unknown) => Iterable<string>,
+): ReadonlyMap<string, readonly unknown[]> {
+  const groups = new Map<string, unknown[]>();
+  for (const entry of entries) {
+    for (const key of keysOf(entry)) {
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, [entry]);
+      else group.push(entry);
+    }
+  }
+  return groups;
 }
 
 /** FHIR R4, Bundle.entry.search.mode: what is no `include` is a match, or a message about the search. */
@@ -95,21 +119,13 @@ function idIn(entry: unknown): unknown {
   return isJsonObject(entry) && isJsonObject(entry['resource']) ? entry['resource']['id'] : undefined;
 }
 
-/** What the entries' resources may be referred to by: type and id, the full URL, and the canonical URL of an artifact. */
-function namesOf(entries: readonly unknown[]): ReadonlyMap<string, readonly unknown[]> {
-  const byName = new Map<string, unknown[]>();
-  for (const entry of entries) {
-    if (!isJsonObject(entry) || !isJsonObject(entry['resource'])) continue;
-    const { resourceType, id, url } = entry['resource'];
-    const relative = typeof resourceType === 'string' && typeof id === 'string' ? `${resourceType}/${id}` : undefined;
-    for (const name of new Set([relative, entry['fullUrl'], url])) {
-      if (typeof name !== 'string') continue;
-      const known = byName.get(name);
-      if (known === undefined) byName.set(name, [entry]);
-      else known.push(entry);
-    }
-  }
-  return byName;
+/** What an entry's resource may be referred to by: type and id, the full URL, and the canonical URL of an artifact. */
+function namesOf(entry: unknown): readonly string[] {
+  if (!isJsonObject(entry) || !isJsonObject(entry['resource'])) return [];
+  const { resourceType, id, url } = entry['resource'];
+  const relative = typeof resourceType === 'string' && typeof id === 'string' ? `${resourceType}/${id}` : undefined;
+  const names = [relative, entry['fullUrl'], url].filter((name): name is string => typeof name === 'string');
+  return [...new Set(names)];
 }
 
 /** The literal references in an entry's resource, and the texts that could be canonicals, both without a version. */

@@ -213,6 +213,17 @@ describe('linkedEntries', () => {
     ]);
   });
 
+  it('follows a name once, however many bear it', () => {
+    const url = 'http://example.org/q';
+    const many = 4000;
+    const forms = Array.from({ length: many }, (_, at) => entry('match', `Questionnaire/q${at}`, { url }));
+    const answers = Array.from({ length: many }, (_, at) =>
+      entry('include', `QuestionnaireResponse/r${at}`, { questionnaire: url }),
+    );
+    expect(linked([...forms, ...answers], [['_revinclude', 'QuestionnaireResponse:*']])).to.have.length(2 * many);
+    expect(linked([...forms, ...answers])).to.have.length(many);
+  });
+
   it('keeps the matches and a part of the includes, each with a link, and says the same again', () => {
     const name = fc.constantFrom(
       'Patient/1',
