@@ -122,6 +122,8 @@ describe('the query gate', () => {
       fc.property(searched, queries, grants, (type, query, held) => {
         const verdict = gate(type, query, held);
         if (!verdict.allowed) return;
+        // Judged by the types that were asked for: those that are left may know a parameter less.
+        if (verdict.removed.some(({ name }) => name === '_type')) return;
         const again = gate(type, verdict.parameters, held);
         expect(again).to.deep.equal({ ...verdict, removed: [] });
       }),
@@ -172,7 +174,8 @@ describe('the query gate', () => {
         const view = grantView(held);
         for (const [name, value] of gate(type, query, held).parameters) {
           const path = name.startsWith('_sort') ? value : name;
-          for (const [, reversed, stated] of path.matchAll(/_has:(\w+):|:(\w+)\./g)) {
+          // A type that a chain states begins with a capital; behind `_has:Type:name:` there may be a name.
+          for (const [, reversed, stated] of path.matchAll(/_has:(\w+):|:([A-Z]\w*)\./g)) {
             expect(view.opensAll(reversed ?? stated ?? ''), path).to.equal(true);
           }
           if (/(?:subject|patient|target)\./.test(path))
