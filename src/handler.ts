@@ -19,7 +19,7 @@ import { explainDecision } from './access/explain.js';
 import { decideExport } from './access/export.js';
 import type { Grant } from './access/grant.js';
 import { decideJob, ownerOf } from './access/job.js';
-import { Judge, idOf, seen, typeOf } from './access/judge.js';
+import { ANY_TYPE, Judge, idOf, seen, typeOf } from './access/judge.js';
 import { decideOperation, judgesInstance } from './access/operation.js';
 import { gateQuery } from './access/query/gate.js';
 import type { FilteredBundle } from './access/read-filter.js';
@@ -192,15 +192,7 @@ export class SMARTHandler implements Authorization {
 
   /** {@link opensWholeType} at once. */
   opensWholeTypeAtOnce(request: WholeTypeRequest): boolean {
-    try {
-      const identity = readIdentity(request.userIdentity);
-      const found = this.#callers.carried(request, identity, identity.scopes);
-      if ('decision' in found) return false;
-      return Judge.for(found.caller, [request.operation], found.realm.policy).opensAll(request.resourceType);
-    } catch (error) {
-      deniedInside(error);
-      return false;
-    }
+    return this.#holds(request, (judge) => judge.opensAll(request.resourceType));
   }
 
   /**
@@ -208,16 +200,7 @@ export class SMARTHandler implements Authorization {
    * caller's own is open, of whatever type. A part of other questions, too.
    */
   coversAllTypesAtOnce(request: Omit<WholeTypeRequest, 'resourceType'>): boolean {
-    try {
-      const identity = readIdentity(request.userIdentity);
-      const found = this.#callers.carried(request, identity, identity.scopes);
-      if ('decision' in found) return false;
-      const judge = Judge.for(found.caller, [request.operation], found.realm.policy);
-      return !judge.isPartial() && judge.grantsFor(ANY_TYPE).length > 0;
-    } catch (error) {
-      deniedInside(error);
-      return false;
-    }
+    return this.#holds(request, (judge) => !judge.isPartial() && judge.grantsFor(ANY_TYPE).length > 0);
   }
 
   /**
@@ -365,6 +348,19 @@ export class SMARTHandler implements Authorization {
       return 'decision' in found ? found : decideGiven(found, request.operation, request, request.storedResource);
     } catch (error) {
       return deniedInside(error);
+    }
+  }
+
+  /** Whether something holds of the caller's grants; of an identity that is none, nothing does. */
+  #holds(request: Omit<WholeTypeRequest, 'resourceType'>, holds: (judge: Judge) => boolean): boolean {
+    try {
+      const identity = readIdentity(request.userIdentity);
+      const found = this.#callers.carried(request, identity, identity.scopes);
+      if ('decision' in found) return false;
+      return holds(Judge.for(found.caller, [request.operation], found.realm.policy));
+    } catch (error) {
+      deniedInside(error);
+      return false;
     }
   }
 
@@ -703,9 +699,6 @@ function refusalFrom(error: unknown): Error {
   if (error instanceof ConfigError || isUnauthorizedError(error)) return error;
   return new DeniedError(deny({ code: 'internal-error' }));
 }
-
-/** All types, those that no definition knows included: a grant is for them if it is for all types. */
-const ANY_TYPE = '*';
 
 function needsStored(operation: Interaction): boolean {
   return operation === 'update' || operation === 'patch' || operation === 'delete';

@@ -43,13 +43,9 @@ export function decide(caller: Caller, question: Question, policy: AccessPolicy)
     const isUnknown = known.length === 0 && question.patch === undefined;
     return isUnknown ? judge.decideType(undefined) : deny({ code: 'resource-malformed' });
   }
-  const granted = judge.decideType(resourceType);
-  if (granted.decision === 'deny') return granted;
-  if (question.patch === undefined || (interaction !== 'update' && interaction !== 'patch')) {
-    return judge.decide(resourceType, known);
-  }
   const before = judge.decide(resourceType, known);
-  if (before.decision === 'deny') return before;
+  const isPatch = question.patch !== undefined && (interaction === 'update' || interaction === 'patch');
+  if (before.decision === 'deny' || !isPatch) return before;
   const result = patchedState(question);
   return 'code' in result ? deny(result) : judge.decide(resourceType, [...known, result]);
 }

@@ -53,6 +53,9 @@ interface Candidate {
   readonly opensAll: boolean;
 }
 
+/** All types, those that no definition knows included: covered and opened by grants for all types alone. */
+export const ANY_TYPE = '*';
+
 /** Enough reasons to find the mistake, not so many that a token of a thousand scopes fills the log. */
 const MAX_REASONS = 50;
 
@@ -125,8 +128,7 @@ export class Judge {
     return {
       covers: (type) => this.grantsFor(type).length > 0,
       opensAll: (type) => this.opensAll(type),
-      // A type that no definition knows is opened by a grant for all types alone.
-      opensEverything: () => this.opensAll('*'),
+      opensEverything: () => this.opensAll(ANY_TYPE),
     };
   }
 

@@ -24,10 +24,8 @@ export function decideOperation(caller: Caller, call: OperationCall, policy: Acc
   if (!rule || !first) return deny({ code: 'operation-unknown', name: call.name });
   const judge = new Judge(caller, [first, ...rest], policy);
   const { resourceType, resource } = call;
-  // What is stored, or is not, is nothing for whom no grant is for the type.
-  const granted = judge.decideType(resourceType);
   const isKnown = resourceType !== undefined && resource !== undefined && judgesInstance(call.name, policy);
-  return granted.decision === 'allow' && isKnown ? judge.decide(resourceType, [seen(resource)]) : granted;
+  return isKnown ? judge.decide(resourceType, [seen(resource)]) : judge.decideType(resourceType);
 }
 
 /** Whether the instance that an operation is called on has to be looked at. */

@@ -1,7 +1,7 @@
 import jsonMergePatch from 'json-merge-patch';
 import isEqual from 'lodash/isEqual.js';
 import type { Operation } from 'rfc6902';
-import { Pointer, applyPatch } from 'rfc6902';
+import { applyPatch } from 'rfc6902';
 
 /** Names with which a patch would reach the prototype of the result, so that something else is judged than is stored. */
 const UNSAFE = /(?:^|\/)(?:__proto__|constructor|prototype)(?:\/|$)/;
@@ -51,56 +51,47 @@ function applyOperation(
   const [to, source] = [`/root${path}`, `/root${String(from)}`];
   switch (op) {
     case 'add':
-      return apply(document, { op, path: to, value });
+      return vacancyAt(document, to) !== undefined && apply(document, { op, path: to, value });
     case 'replace':
-      return names(document, to) && apply(document, { op, path: to, value });
+      return memberAt(document, to) !== undefined && apply(document, { op, path: to, value });
     case 'test':
       // The library looks for the differences, which takes more than quadratic time.
-      return names(document, to) && isEqual(valueAt(document, to), value);
+      return isEqual(memberAt(document, to), { value });
     case 'remove':
-      return names(document, to) && apply(document, { op, path: to });
+      return remove(document, to);
     case 'copy': {
-      if (!names(document, source)) return false;
-      const original = valueAt(document, source);
-      copied.size += sizeOf(original, MAX_COPIED);
-      if (copied.size > MAX_COPIED) return false;
-      return apply(document, { op: 'add', path: to, value: structuredClone(original) });
+      const original = memberAt(document, source);
+      copied.size += sizeOf(original?.value, MAX_COPIED);
+      if (original === undefined || copied.size > MAX_COPIED) return false;
+      return put(document, to, structuredClone(original.value));
     }
     case 'move': {
+      const moved = memberAt(document, source);
       // RFC 6902, 4.4: not into what is moved.
-      if (!names(document, source) || to.startsWith(`${source}/`)) return false;
-      if (to === source) return true;
-      const moved = valueAt(document, source);
+      if (moved === undefined || to.startsWith(`${source}/`)) return false;
       // Removed first, and only then is the target looked for: by then the elements behind have moved up.
-      return apply(document, { op: 'remove', path: source }) && put(document, to, moved);
+      return to === source || (remove(document, source) && put(document, to, moved.value));
     }
   }
 }
 
 function apply(document: object, operation: Operation): boolean {
-  const { op, path } = operation;
-  if ((op === 'add' || op === 'remove') && isTooLong(document, path)) return false;
-  if (op === 'add' && !takes(document, path)) return false;
   return applyPatch(document, [operation]).every((error) => error === null);
 }
 
-/** Adds a value as it is. The library would copy it, and what is moved need not be. */
+function remove(document: object, pointer: string): boolean {
+  if (memberAt(document, pointer) === undefined || isTooLong(placeOf(document, pointer))) return false;
+  return apply(document, { op: 'remove', path: pointer });
+}
+
+/** Adds a value as it is. The library would copy it, and what is moved or copied need not be once more. */
 function put(document: object, pointer: string, value: unknown): boolean {
-  const place = placeOf(document, pointer);
-  if (place === undefined || !takes(document, pointer) || isTooLong(document, pointer)) return false;
+  const place = vacancyAt(document, pointer);
+  if (place === undefined) return false;
   const { holder, name } = place;
   if (Array.isArray(holder)) holder.splice(name === '-' ? holder.length : Number(name), 0, value);
   else Object.assign(holder, { [name]: value });
   return true;
-}
-
-function isTooLong(document: object, pointer: string): boolean {
-  const holder = placeOf(document, pointer)?.holder;
-  return Array.isArray(holder) && holder.length >= MAX_LIST;
-}
-
-function valueAt(document: object, pointer: string): unknown {
-  return Pointer.fromJSON(pointer).get(document);
 }
 
 /** About as many characters as there are in the JSON of a value, as far as a limit. */
@@ -115,18 +106,29 @@ function sizeOf(value: unknown, limit: number): number {
   return size;
 }
 
-/** Whether a pointer names something that is there. */
-function names(document: object, pointer: string): boolean {
+/** What a pointer names; undefined where there is nothing. */
+function memberAt(document: object, pointer: string): { readonly value: unknown } | undefined {
   const place = placeOf(document, pointer);
-  return place !== undefined && Object.hasOwn(place.holder, place.name);
+  if (place === undefined || !Object.hasOwn(place.holder, place.name)) return undefined;
+  return { value: (place.holder as Readonly<Record<string, unknown>>)[place.name] };
 }
 
-/** Whether something can be added where a pointer leads (RFC 6902, 4.1): to an object, or to a list up to its end. */
-function takes(document: object, pointer: string): boolean {
+/** Where something can be added by a pointer (RFC 6902, 4.1): to an object, or to a list up to its end. */
+function vacancyAt(document: object, pointer: string): Place | undefined {
   const place = placeOf(document, pointer);
-  if (place === undefined) return false;
+  if (place === undefined || isTooLong(place)) return undefined;
   const { holder, name } = place;
-  return !Array.isArray(holder) || name === '-' || Number(name) <= holder.length;
+  return !Array.isArray(holder) || name === '-' || Number(name) <= holder.length ? place : undefined;
+}
+
+function isTooLong(place: Place | undefined): boolean {
+  return Array.isArray(place?.holder) && place.holder.length >= MAX_LIST;
+}
+
+/** A member of an object or of a list. */
+interface Place {
+  readonly holder: object;
+  readonly name: string;
 }
 
 /**
@@ -136,7 +138,7 @@ function takes(document: object, pointer: string): boolean {
  * RFC 6901, 4: an index has no leading zeros, a hyphen is the element after the last. Of `00` or `1e0` one server makes an
  * index and another a name.
  */
-function placeOf(document: object, pointer: string): { readonly holder: object; readonly name: string } | undefined {
+function placeOf(document: object, pointer: string): Place | undefined {
   const path = pointer.slice(1).split('/').map(unescaped);
   let holder: unknown = document;
   for (const [index, name] of path.entries()) {

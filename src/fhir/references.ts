@@ -58,25 +58,20 @@ function readGraph(text: string): Graph {
 
 const graphs = perVersion({ '3.0.1': STU3, '4.0.1': R4, '4.3.0': R4B, '5.0.0': R5 }, readGraph);
 
-type MayPoint = (edge: Edge) => boolean;
+/** Whether an element is one that may point to a type. */
+type MayPoint = (edge: Edge, targetType: string) => boolean;
 
-const mayPointTo =
-  (targetType: string): MayPoint =>
-  ({ targets }) =>
-    targets === '*' || (targets?.includes(targetType) ?? false);
+const isStatedFor: MayPoint = ({ targets }, targetType) => targets !== '*' && (targets?.includes(targetType) ?? false);
 
-const isStatedFor =
-  (targetType: string): MayPoint =>
-  ({ targets }) =>
-    targets !== '*' && (targets?.includes(targetType) ?? false);
+const mayPointTo: MayPoint = (edge, targetType) => edge.targets === '*' || isStatedFor(edge, targetType);
 
 /** Owners from which a reference that may point to the target type can be reached. */
-function leadingOwners(graph: Graph, mayPoint: MayPoint): ReadonlySet<string> {
+function leadingOwners(graph: Graph, targetType: string, mayPoint: MayPoint): ReadonlySet<string> {
   const usedBy = new Map<string, string[]>();
   const leading = new Set<string>();
   for (const [owner, edges] of graph) {
     for (const edge of edges) {
-      if (mayPoint(edge)) leading.add(owner);
+      if (mayPoint(edge, targetType)) leading.add(owner);
       if (edge.owner === undefined) continue;
       const users = usedBy.get(edge.owner);
       if (users === undefined) usedBy.set(edge.owner, [owner]);
@@ -92,8 +87,8 @@ function leadingOwners(graph: Graph, mayPoint: MayPoint): ReadonlySet<string> {
 
 type Planner = (owner: string) => ReferenceNode | undefined;
 
-function planner(graph: Graph, mayPoint: MayPoint): Planner {
-  const leading = leadingOwners(graph, mayPoint);
+function planner(graph: Graph, targetType: string, mayPoint: MayPoint): Planner {
+  const leading = leadingOwners(graph, targetType, mayPoint);
   const nodes = new Map<string, ReferenceNode>();
 
   function build(owner: string): ReferenceNode {
@@ -105,7 +100,7 @@ function planner(graph: Graph, mayPoint: MayPoint): Planner {
     // Kept before its children are built, so that a recursive element finds itself.
     nodes.set(owner, node);
     for (const edge of graph.get(owner) ?? []) {
-      if (mayPoint(edge)) references.push(edge.name);
+      if (mayPoint(edge, targetType)) references.push(edge.name);
       if (edge.owner !== undefined && leading.has(edge.owner)) children.push([edge.name, build(edge.owner)]);
     }
     return node;
@@ -114,11 +109,26 @@ function planner(graph: Graph, mayPoint: MayPoint): Planner {
   return (owner) => (leading.has(owner) ? build(owner) : undefined);
 }
 
-type Planners = Map<FhirVersion, Map<string, Planner>>;
+type PlanFinder = (version: FhirVersion, resourceType: string, targetType: string) => ReferenceNode | undefined;
 
-const planners: Planners = new Map();
+function planFinder(mayPoint: MayPoint): PlanFinder {
+  const planners = new Map<FhirVersion, Map<string, Planner>>();
+  return (version, resourceType, targetType) => {
+    const graph = graphs(version);
+    const types = resourceTypes(version);
+    // The types come from requests: only known ones are planned for and kept.
+    if (graph === undefined || !types.has(resourceType) || !types.has(targetType)) return undefined;
+    let ofVersion = planners.get(version);
+    if (ofVersion === undefined) planners.set(version, (ofVersion = new Map<string, Planner>()));
+    let plan = ofVersion.get(targetType);
+    if (plan === undefined) ofVersion.set(targetType, (plan = planner(graph, targetType, mayPoint)));
+    return plan(resourceType);
+  };
+}
 
-const statedPlanners: Planners = new Map();
+const findPlan = planFinder(mayPointTo);
+
+const findStatedPlan = planFinder(isStatedFor);
 
 /**
  * Where a resource may hold references to a resource of the target type: only elements that the official definitions
@@ -132,7 +142,7 @@ export function referencePlan(
   resourceType: string,
   targetType: string,
 ): ReferenceNode | undefined {
-  return planIn(planners, version, resourceType, targetType, mayPointTo(targetType));
+  return findPlan(version, resourceType, targetType);
 }
 
 /** {@link referencePlan} without `Reference(Any)`: the elements that are there for the target type, or for few beside it. */
@@ -141,25 +151,7 @@ export function statedReferencePlan(
   resourceType: string,
   targetType: string,
 ): ReferenceNode | undefined {
-  return planIn(statedPlanners, version, resourceType, targetType, isStatedFor(targetType));
-}
-
-function planIn(
-  known: Planners,
-  version: FhirVersion,
-  resourceType: string,
-  targetType: string,
-  mayPoint: MayPoint,
-): ReferenceNode | undefined {
-  const graph = graphs(version);
-  const types = resourceTypes(version);
-  // The types come from requests: only known ones are planned for and kept.
-  if (graph === undefined || !types.has(resourceType) || !types.has(targetType)) return undefined;
-  let ofVersion = known.get(version);
-  if (ofVersion === undefined) known.set(version, (ofVersion = new Map<string, Planner>()));
-  let plan = ofVersion.get(targetType);
-  if (plan === undefined) ofVersion.set(targetType, (plan = planner(graph, mayPoint)));
-  return plan(resourceType);
+  return findStatedPlan(version, resourceType, targetType);
 }
 
 /**

@@ -58,9 +58,6 @@ export function isCaller(
   );
 }
 
-/** All types, those that no definition knows included: opened by grants for all types alone. */
-export const ANY_TYPE = '*';
-
 /** Whether the caller's grants open every resource of a type for an interaction. */
 export function opensAll(
   { handler, about }: Asking,

@@ -1,10 +1,10 @@
 import omit from 'lodash/omit.js';
 import type { Decision } from '../access/decision.js';
 import { deny } from '../access/decision.js';
-import { idOf, typeOf } from '../access/judge.js';
+import { ANY_TYPE, idOf, typeOf } from '../access/judge.js';
 import type { AccessRequest } from '../requests.js';
 import type { Asking } from './asking.js';
-import { ANY_TYPE, coversAllTypes, isCaller, opensAll } from './asking.js';
+import { coversAllTypes, isCaller, opensAll } from './asking.js';
 import { hasConditionalReference } from './conditional-reference.js';
 import type { Content } from './content.js';
 import { NOTHING, contentFor } from './content.js';
@@ -12,10 +12,11 @@ import { carryNumbers } from './exact-numbers.js';
 import type { Judged, Received } from './judge-response.js';
 import { judgeList, judgeOperation, judgeRead, judgeWritten } from './judge-response.js';
 import { narrowingOf } from './narrow-search.js';
-import { parameterNames, withoutPartialParameters } from './operation-parameters.js';
+import { isPartialParameter, parameterNames, withoutPartialParameters } from './operation-parameters.js';
 import type { Answer } from './outcome.js';
 import { refusal } from './outcome.js';
 import { asksForOwn, withoutPaging } from './paging.js';
+import { baseOf } from './query.js';
 import { notFound, refuse } from './refuse.js';
 import type { FhirRequest, InteractionRequest, OperationRequest, Pairs } from './request.js';
 
@@ -96,7 +97,7 @@ async function judgeHistory(asking: Asking, request: InteractionRequest): Promis
 
 /** What a search or history looks at; without a type, at everything. */
 function typeSearched({ resourceType }: InteractionRequest): string {
-  return resourceType ?? '*';
+  return resourceType ?? ANY_TYPE;
 }
 
 async function judgeSearch(asking: Asking, request: InteractionRequest): Promise<Verdict> {
@@ -138,7 +139,7 @@ async function judgeCall(asking: Asking, request: OperationRequest, content: Con
   if (!opensEverything && !takesParameters(request, content, isComplete)) {
     return { refused: refusal(400, 'structure') };
   }
-  const parameters = withoutFormat(request.parameters).filter(([name]) => !PARTIAL.has(baseOf(name).toLowerCase()));
+  const parameters = withoutFormat(request.parameters).filter(([name]) => !isPartialParameter(name));
   const isPaged = isComplete || asking.settings.paging === 'any';
   return {
     request: { ...request, parameters },
@@ -169,11 +170,6 @@ function takesParameters(
   // Before pages are cut, an order tells of what is on others.
   const isKnown = (name: string): boolean => OF_EVERYTHING.has(name) || (mayOrder && name === '_sort');
   return [...parameters.map(([name]) => name), ...(names ?? [':'])].every((name) => isKnown(baseOf(name)));
-}
-
-/** The name of a parameter without its modifier. */
-function baseOf(name: string): string {
-  return name.split(':', 1)[0] ?? '';
 }
 
 async function judgeWrite(asking: Asking, request: InteractionRequest, content: Content): Promise<Verdict> {

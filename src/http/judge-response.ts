@@ -1,11 +1,11 @@
 import omit from 'lodash/omit.js';
-import { typeOf } from '../access/judge.js';
+import { ANY_TYPE, typeOf } from '../access/judge.js';
 import { deny } from '../access/decision.js';
 import { gatheredEntries, linkedEntries } from '../access/query/linked.js';
 import { isAsking, isSearch } from '../fhir/interactions.js';
 import type { Interaction } from '../scope/rule.js';
 import type { Asking } from './asking.js';
-import { ANY_TYPE, opensAll } from './asking.js';
+import { opensAll } from './asking.js';
 import type { Answer } from './outcome.js';
 import { bareOutcome, refusal } from './outcome.js';
 import { notFound, refuse } from './refuse.js';

@@ -4,7 +4,8 @@ import { carryNumbers } from './exact-numbers.js';
 /**
  * The body of an operation without the parameters that take elements away: `_summary` and `_elements`, with whatever
  * modifier. What an operation returns is judged by the elements that are there, and some of the rules judge by what is
- * not there (a label, an encounter, a patient). A server may ignore these parameters (FHIR R4, 3.1.0.1.7), so nobody can rely on them.
+ * not there (a label, an encounter, a patient). A server may ignore these parameters (FHIR R4, 3.1.0.1.7), so nobody can
+ * rely on them.
  *
  * Read as the most lenient server might: names in any case, one parameter without its list, a body without a type. A
  * parameter whose name is no text is left out, since nobody can tell what it asks.
@@ -32,7 +33,12 @@ function withoutPartial(holder: Holder, list: 'parameter' | 'part'): Holder {
 
 function isWhole(parameter: unknown): parameter is Holder {
   if (!isJsonObject(parameter) || typeof parameter['name'] !== 'string') return false;
-  return !/^_(?:summary|elements)(?::|$)/i.test(parameter['name'].trim());
+  return !isPartialParameter(parameter['name'].trim());
+}
+
+/** Whether a parameter takes elements away, as the most lenient server might read its name. */
+export function isPartialParameter(name: string): boolean {
+  return /^_(?:summary|elements)(?::|$)/i.test(name);
 }
 
 /** The names of the parameters in the body of an operation; undefined for what is no Parameters, or has no plain names. */

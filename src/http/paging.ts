@@ -1,4 +1,5 @@
 import type { SearchAuthorization } from '../requests.js';
+import { baseOf } from './query.js';
 import type { InteractionRequest, Pairs } from './request.js';
 
 /**
@@ -13,7 +14,7 @@ const PAGING = new Set(['_count', '_sort', '_offset', '_page', '_getpagesoffset'
 
 /** The parameters of a search or history whose pages would tell of resources that are not shown. */
 export function withoutPaging(parameters: Pairs): Pairs {
-  return parameters.filter(([name]) => !PAGING.has(name.split(':', 1)[0] ?? ''));
+  return parameters.filter(([name]) => !PAGING.has(baseOf(name)));
 }
 
 /**

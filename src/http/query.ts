@@ -42,6 +42,11 @@ export function isParameter(name: string, value: string): boolean {
   return NAME.test(name) && !FOREIGN_NAMES.has(name) && !CONTROL.test(value) && !SURROGATE.test(value);
 }
 
+/** The name of a parameter without its modifier. */
+export function baseOf(name: string): string {
+  return name.split(':', 1)[0] ?? '';
+}
+
 /** Prints parameters so that only one reading is left: everything but the plainest characters is encoded. */
 export function printQuery(pairs: Pairs): string {
   return pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join('&');

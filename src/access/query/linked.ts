@@ -1,4 +1,5 @@
 import type { FhirVersion } from '../../fhir/version.js';
+import type { JsonObject } from '../../json-object.js';
 import { isJsonObject } from '../../json-object.js';
 import { reverseIncludes } from './include.js';
 import type { Parameter } from './verdict.js';
@@ -47,10 +48,10 @@ export function gatheredEntries(
   const { resourceType, id } = focus;
   const isFocus = (type: unknown, own: unknown): boolean =>
     type === 'Patient' || (type === resourceType && (id === undefined || own === id));
-  const isRoot = (entry: unknown): boolean => {
-    if (isFocus(typeIn(entry), idIn(entry))) return true;
+  const isRoot = (entry: unknown, references: ReadonlySet<string>): boolean => {
+    if (isFocus(typeIn(entry), resourceIn(entry)['id'])) return true;
     // By its name: what it was called on may be on another page.
-    for (const reference of referencesIn(entry)) {
+    for (const reference of references) {
       const [own, type] = reference.split('/').reverse();
       if (isFocus(type, own)) return true;
     }
@@ -65,22 +66,23 @@ export function gatheredEntries(
  */
 function linkedTo(
   entries: readonly unknown[],
-  isRoot: (entry: unknown) => boolean,
+  isRoot: (entry: unknown, references: ReadonlySet<string>) => boolean,
   comesBack: (from: string, to: string) => boolean,
 ): readonly unknown[] {
   const bearers = groupedBy(entries, namesOf);
   const references = new Map(entries.map((entry) => [entry, referencesIn(entry)]));
-  const referrers = groupedBy(entries, (entry) => references.get(entry) ?? []);
+  const referencesOf = (entry: unknown): ReadonlySet<string> => references.get(entry) ?? new Set();
+  const referrers = groupedBy(entries, referencesOf);
   const followed = new Set<string>();
   // A set also visits what is added while it is walked.
-  const reached = new Set(entries.filter(isRoot));
+  const reached = new Set(entries.filter((entry) => isRoot(entry, referencesOf(entry))));
   const follow = (way: string, found: readonly unknown[] | undefined, leads: (entry: unknown) => boolean): void => {
     if (followed.has(way)) return;
     followed.add(way);
     for (const entry of found ?? []) if (leads(entry)) reached.add(entry);
   };
   for (const entry of reached) {
-    for (const name of references.get(entry) ?? []) follow(`> ${name}`, bearers.get(name), () => true);
+    for (const name of referencesOf(entry)) follow(`> ${name}`, bearers.get(name), () => true);
     const type = typeIn(entry);
     for (const name of namesOf(entry)) {
       follow(`${type} < ${name}`, referrers.get(name), (other) => comesBack(typeIn(other), type));
@@ -109,14 +111,16 @@ function isIncluded(entry: unknown): boolean {
   return isJsonObject(entry) && isJsonObject(entry['search']) && entry['search']['mode'] === 'include';
 }
 
-/** The type of an entry's resource; empty where it has none. */
-function typeIn(entry: unknown): string {
-  const type = isJsonObject(entry) && isJsonObject(entry['resource']) ? entry['resource']['resourceType'] : undefined;
-  return typeof type === 'string' ? type : '';
+/** The resource of an entry; one without any member where there is none. */
+function resourceIn(entry: unknown): JsonObject {
+  const resource = isJsonObject(entry) ? entry['resource'] : undefined;
+  return isJsonObject(resource) ? resource : {};
 }
 
-function idIn(entry: unknown): unknown {
-  return isJsonObject(entry) && isJsonObject(entry['resource']) ? entry['resource']['id'] : undefined;
+/** The type of an entry's resource; empty where it has none. */
+function typeIn(entry: unknown): string {
+  const { resourceType } = resourceIn(entry);
+  return typeof resourceType === 'string' ? resourceType : '';
 }
 
 /** What an entry's resource may be referred to by: type and id, the full URL, and the canonical URL of an artifact. */
