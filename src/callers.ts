@@ -100,11 +100,24 @@ export class Callers {
   ): TokenCaller | DenyDecision | Promise<TokenCaller | DenyDecision> {
     const realm = this.#realms.find(request);
     if (!realm) return deny({ code: 'tenant-mismatch' });
-    const verifier = realm.verifier();
     // Nearly every request bears a token that was seen before: then there is nothing to wait for.
-    const kept = verifier.recall(accessToken);
-    if (kept) return this.#read(realm, request, kept);
-    return verifier.verify(accessToken).then((token) => this.#read(realm, request, token));
+    const known = this.#recalled(realm, request, accessToken);
+    if (known) return known;
+    return realm
+      .verifier()
+      .verify(accessToken)
+      .then((token) => this.#read(realm, request, token));
+  }
+
+  /** The caller of a token that was proved before; undefined for any other. */
+  recalled(request: TenantRequest, accessToken: unknown): TokenCaller | undefined {
+    const realm = this.#realms.find(request);
+    return realm && this.#recalled(realm, request, accessToken);
+  }
+
+  #recalled(realm: Realm, request: TenantRequest, accessToken: unknown): TokenCaller | undefined {
+    const kept = realm.verifier().recall(accessToken);
+    return kept && this.#read(realm, request, kept);
   }
 
   #read(realm: Realm, request: TenantRequest, token: VerifiedToken): TokenCaller {

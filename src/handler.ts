@@ -5,6 +5,7 @@ import type {
   AuthorizationBundleRequest,
   BatchReadWriteRequest,
   GetSearchFilterBasedOnIdentityRequest,
+  KeyValueMap,
   ReadResponseAuthorizedRequest,
   SearchFilter,
   VerifyAccessTokenRequest,
@@ -38,8 +39,9 @@ import { resourceTypes } from './fhir/resource-types.js';
 import { isFhirId } from './identity/fhir-url.js';
 import type { CarriedIdentity, ClaimedIdentity, UserIdentity } from './identity/identity.js';
 import { readIdentity } from './identity/identity.js';
-import type { SMARTHandlerOptions } from './options.js';
+import type { SMARTHandlerOptions, TenantRequest } from './options.js';
 import { policyOptions } from './options.js';
+import { once } from './once.js';
 import { Realm, Realms } from './realm.js';
 import type {
   AccessRequest,
@@ -47,7 +49,9 @@ import type {
   ExportAuthorization,
   ExportRequest,
   FilterBundleRequest,
+  GatedSearch,
   KnownRequest,
+  KnownSearch,
   SearchAuthorization,
   WholeTypeRequest,
 } from './requests.js';
@@ -136,6 +140,25 @@ export class SMARTHandler implements Authorization {
     );
   }
 
+  /**
+   * {@link authenticate} for a token that was proved before, at once. Undefined for every other token, good or bad: then
+   * authenticate() tells. Never throws.
+   */
+  authenticateAtOnce(request: AuthenticateRequest): UserIdentity | undefined {
+    // Whoever has put another in its place wants that to be asked, about every token.
+    if (this.authenticate !== SMARTHandler.prototype.authenticate) return undefined;
+    try {
+      const found = this.#callers.recalled(request, request.accessToken);
+      if (!found) return undefined;
+      const { decision, identity } = identifyForAll(found);
+      if (decision.decision === 'deny') return undefined;
+      this.#report('authenticate', { operation: 'authenticate' }, decision);
+      return identity;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** Whether one interaction may be done; the short form of decide(). Never throws for a denial. */
   async isAuthorized(request: AccessRequest): Promise<boolean> {
     const { decision } = await this.decide(request);
@@ -175,6 +198,13 @@ export class SMARTHandler implements Authorization {
    */
   async authorizeSearch(request: AccessRequest): Promise<SearchAuthorization> {
     const answer = await this.#search(request);
+    this.#report('authorizeSearch', request, answer.decision);
+    return answer;
+  }
+
+  /** {@link authorizeSearch} for somebody who is known, at once, without the filters by identity. */
+  authorizeSearchAtOnce(request: KnownSearch): GatedSearch {
+    const answer = this.#searchKnown(request);
     this.#report('authorizeSearch', request, answer.decision);
     return answer;
   }
@@ -343,19 +373,23 @@ export class SMARTHandler implements Authorization {
 
   #decideKnown(request: KnownRequest): Decision {
     try {
-      const identity = readIdentity(request.userIdentity);
-      const found = this.#callers.carried(request, identity, identity.scopes);
+      const found = this.#known(request);
       return 'decision' in found ? found : decideGiven(found, request.operation, request, request.storedResource);
     } catch (error) {
       return deniedInside(error);
     }
   }
 
+  /** Who is known from an identity that was verified before, with all scopes that it has. */
+  #known(request: TenantRequest & { readonly userIdentity: KeyValueMap }): KnownCaller | DenyDecision {
+    const identity = readIdentity(request.userIdentity);
+    return this.#callers.carried(request, identity, identity.scopes);
+  }
+
   /** Whether something holds of the caller's grants; of an identity that is none, nothing does. */
   #holds(request: Omit<WholeTypeRequest, 'resourceType'>, holds: (judge: Judge) => boolean): boolean {
     try {
-      const identity = readIdentity(request.userIdentity);
-      const found = this.#callers.carried(request, identity, identity.scopes);
+      const found = this.#known(request);
       if ('decision' in found) return false;
       return holds(Judge.for(found.caller, [request.operation], found.realm.policy));
     } catch (error) {
@@ -407,18 +441,31 @@ export class SMARTHandler implements Authorization {
 
   async #search(request: AccessRequest): Promise<SearchAuthorization> {
     try {
-      return await this.#judgeSearch(request);
+      const found = await this.#callers.of(request);
+      if ('decision' in found) return refusedSearch(found);
+      const gated = this.#judgeSearch(found, request);
+      if (gated.decision.decision === 'deny') return refusedSearch(gated.decision);
+      return {
+        ...gated,
+        filters: this.#filters(found, request.operation as Interaction, request.resourceType, found.identity),
+      };
     } catch (error) {
       return refusedSearch(deniedInside(error));
     }
   }
 
-  async #judgeSearch(request: AccessRequest): Promise<SearchAuthorization> {
-    const found = await this.#callers.of(request);
-    if ('decision' in found) return refusedSearch(found);
+  #searchKnown(request: KnownSearch): GatedSearch {
+    try {
+      const found = this.#known(request);
+      return 'decision' in found ? refusedSearch(found) : this.#judgeSearch(found, request);
+    } catch (error) {
+      return refusedSearch(deniedInside(error));
+    }
+  }
+
+  #judgeSearch({ caller, realm }: KnownCaller, request: AccessRequest): GatedSearch {
     const { operation, resourceType, query = [] } = request;
     if (!isSearch(operation)) return refusedSearch(deny({ code: 'operation-unknown', name: operation }));
-    const { caller, realm } = found;
     const judge = Judge.for(caller, [operation], realm.policy);
     const decision = judge.decideType(resourceType);
     if (decision.decision === 'deny') return refusedSearch(decision);
@@ -428,9 +475,8 @@ export class SMARTHandler implements Authorization {
     const [first, ...rest] = verdict.refused;
     if (first) return refusedSearch(deny(first, ...rest));
     const removed = verdict.removed.map(({ name }) => name);
-    const filters = this.#filters(found, operation, resourceType, found.identity);
     const narrowings = searchNarrowings(judge.grantsFor(resourceType), resourceType, realm.policy);
-    return { decision, parameters: verdict.parameters, removed, filters, narrowings, partial: judge.isPartial() };
+    return { decision, parameters: verdict.parameters, removed, narrowings, partial: judge.isPartial() };
   }
 
   #filterBundle(
@@ -618,11 +664,6 @@ export class SMARTHandler implements Authorization {
       throw refusalFrom(error);
     }
   }
-}
-
-/** Goes on with a value, at once where it is there. */
-function once<T, U>(value: T | Promise<T>, goOn: (value: T) => U): U | Promise<U> {
-  return value instanceof Promise ? value.then(goOn) : goOn(value);
 }
 
 /** A write, as far as it is known. */

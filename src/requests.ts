@@ -40,6 +40,9 @@ export type KnownRequest = Omit<AccessRequest, 'operation' | 'accessToken' | 'qu
   readonly userIdentity: KeyValueMap;
 };
 
+/** What authorizeSearchAtOnce() is asked: a search by somebody who is known. */
+export type KnownSearch = Omit<KnownRequest, 'resource' | 'storedResource' | 'patch'> & Pick<AccessRequest, 'query'>;
+
 /** An access token to be verified, and where it was presented. */
 export interface AuthenticateRequest {
   readonly accessToken: string;
@@ -104,3 +107,6 @@ export interface SearchAuthorization {
    */
   readonly partial: boolean;
 }
+
+/** The answer to authorizeSearchAtOnce: without what only a host asks that judges no response. */
+export type GatedSearch = Omit<SearchAuthorization, 'filters'>;

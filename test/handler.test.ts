@@ -511,6 +511,79 @@ describe('handler: at once', () => {
     expect(asked).to.equal(0);
   });
 
+  it('gates a search as it does later, but for the filters, and tells its listeners the same', async () => {
+    const events: DecisionEvent[] = [];
+    const handler = handlerWith({ onDecision: (event) => void events.push(event) });
+    const queries = ['', 'patient=p1&_total=accurate', 'subject:Patient.name=x', 'status=final&_include=*', 'a'];
+    for (const resourceType of ['Observation', 'Patient', 'Condition', undefined]) {
+      for (const query of queries) {
+        const request = {
+          operation: 'search-type',
+          userIdentity,
+          query,
+          ...(resourceType !== undefined && { resourceType }),
+        } as const;
+        const { filters, ...later } = await handler.authorizeSearch(request);
+        expect(handler.authorizeSearchAtOnce(request), `${resourceType} ${query}`).to.deep.include(later);
+        expect(filters.length > 0).to.equal(later.decision.decision === 'allow');
+        expect(events.at(-2)).to.deep.equal(events.at(-1));
+      }
+    }
+    const read = { operation: 'read', userIdentity, resourceType: 'Observation' } as const;
+    expect(handler.authorizeSearchAtOnce(read).decision.reasons[0]?.code).to.equal('operation-unknown');
+    expect(handler.authorizeSearchAtOnce({ ...read, userIdentity: 'p1' as never }).decision.decision).to.equal('deny');
+  });
+
+  it('knows who presents a token that was proved before, and tells nothing of any other', async () => {
+    const events: DecisionEvent[] = [];
+    const handler = verifying({ onDecision: (event) => void events.push(event) });
+    const [known, unknown, nobody] = await Promise.all([
+      token({ scope: 'patient/*.rs', launch_response_patient: 'p1' }),
+      token({ scope: 'patient/*.rs', launch_response_patient: 'p2' }),
+      token({ scope: 'patient/*.rs', launch_response_patient: 'Practitioner/d' }),
+    ]);
+    const at = (accessToken: unknown): unknown => handler.authenticateAtOnce({ accessToken: accessToken as string });
+    expect(at(known)).to.equal(undefined);
+    expect(events).to.deep.equal([]);
+    const later = await handler.authenticate({ accessToken: known });
+    expect(at(known)).to.deep.equal(later);
+    expect(events[1]).to.deep.equal(events[0]);
+    expect(await failure(handler.authenticate({ accessToken: nobody }))).to.be.instanceOf(DeniedError);
+    for (const other of [nobody, unknown, `${known}x`, known.slice(0, -1), '', 'x'.repeat(100_000), undefined, {}]) {
+      expect(at(other)).to.equal(undefined);
+    }
+    expect(events).to.have.length(3);
+    // A configuration that verifies nothing says so later, too.
+    expect(handlerWith().authenticateAtOnce({ accessToken: known })).to.equal(undefined);
+  });
+
+  it('knows a token no longer when it has ended', async () => {
+    const accessToken = await token({ scope: 'system/*.rs' });
+    let now = Date.now();
+    const handler = verifying({ token: { now: () => now } });
+    await handler.authenticate({ accessToken });
+    expect(handler.authenticateAtOnce({ accessToken })).to.be.an('object');
+    now += 5 * 60_000 + 1;
+    expect(handler.authenticateAtOnce({ accessToken })).to.equal(undefined);
+  });
+
+  it('asks authenticate about every token where a host has put its own in the place', async () => {
+    const accessToken = await token({ scope: 'system/*.rs' });
+    const handler = verifying();
+    await handler.authenticate({ accessToken });
+    expect(handler.authenticateAtOnce({ accessToken })).to.be.an('object');
+    handler.authenticate = () => Promise.reject(new TokenError('ERR_TOKEN_EXPIRED'));
+    expect(handler.authenticateAtOnce({ accessToken })).to.equal(undefined);
+    class Revoking extends SMARTHandler {
+      override async authenticate(): Promise<never> {
+        throw new TokenError('ERR_TOKEN_EXPIRED');
+      }
+    }
+    const revoking = new Revoking({ ...CONFIG, jwksEndpoint: jwks }, BASE, '4.0.1');
+    await revoking.verifyAccessToken({ accessToken, operation: 'read', resourceType: 'Patient', id: 'p1' });
+    expect(revoking.authenticateAtOnce({ accessToken })).to.equal(undefined);
+  });
+
   it('denies an identity that is none, as a value, and whatever throws inside', () => {
     const handler = handlerWith();
     const question = { operation: 'read', resourceType: 'Observation' } as const;

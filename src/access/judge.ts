@@ -297,7 +297,7 @@ export class Judge {
 
   /** Types come from requests and resources: what is worked out for them is kept for known ones alone. */
   #isKnown(type: string): boolean {
-    return resourceTypes(this.#policy.version).has(type);
+    return type === ANY_TYPE || resourceTypes(this.#policy.version).has(type);
   }
 
   #compile(type: string): readonly Candidate[] {

@@ -1,13 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SMARTHandler } from '../handler.js';
 import type { UserIdentity } from '../identity/identity.js';
-import type { Admitted, GuardOptions, OpenToAll } from './guard.js';
+import type { Admission, Admitted, GuardOptions, OpenToAll } from './guard.js';
 import { createGuard } from './guard.js';
 import { holdResponse, sendAnswer } from './hold-response.js';
 import { queryObject } from './query.js';
 import { readBody } from './read-body.js';
+import { hasBody } from './read-content.js';
 import type { FhirRequest } from './request.js';
 import { asksForList } from './request.js';
+import { shareShape } from './shared-shape.js';
 import { streamResponse } from './stream-response.js';
 
 /** What the middleware leaves on a request: who asks, and what was judged. */
@@ -53,11 +55,12 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       request.body === undefined || isUnread(request)
         ? readBody(request, guard.settings.maxBodyBytes)
         : { parsed: request.body };
-    const admit = async (): Promise<void> => {
-      const admission = await guard.admit({ method, url, headers, body });
+    shareShape(request, 'url');
+    shareShape(response, 'sendDate');
+    const goOn = (admission: Admission): void => {
       if (admission.verdict === 'refused') {
         // Whoever sends more than is read gets the answer, and then no second request on this connection.
-        if (!request.complete) response.setHeader('connection', 'close');
+        if (!request.complete && hasBody(headers)) response.setHeader('connection', 'close');
         sendAnswer(response, admission.answer);
         return;
       }
@@ -76,7 +79,9 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       redirect(request, target);
       next();
     };
-    admit().catch(next);
+    const admission = guard.admitDirectly({ method, url, headers, body });
+    if (admission instanceof Promise) admission.then(goOn).catch(next);
+    else goOn(admission);
   };
 }
 

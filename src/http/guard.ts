@@ -4,7 +4,9 @@ import { ConfigError } from '../errors.js';
 import type { SMARTHandler } from '../handler.js';
 import { normalizeBaseUrl } from '../identity/fhir-url.js';
 import type { UserIdentity } from '../identity/identity.js';
+import { once } from '../once.js';
 import type { ResourceLookup } from '../options.js';
+import type { AuthenticateRequest } from '../requests.js';
 import { TokenError } from '../token/error.js';
 import type { Asking, GuardSettings } from './asking.js';
 import { opensAll } from './asking.js';
@@ -12,10 +14,9 @@ import { presentedBearer } from './bearer.js';
 import type { BulkDataOptions } from './bulk-data.js';
 import { bulkDataSettings } from './bulk-data.js';
 import type { Content } from './content.js';
-import { NOTHING } from './content.js';
 import { final, passedOn, withServerHeaders } from './final-answer.js';
 import type { AnsweredJson } from './json.js';
-import { isAnsweredJson, isBoundedJson, parseAnswer, parseStrictJson } from './json.js';
+import { isAnsweredJson, parseAnswer } from './json.js';
 import { judgeBundle } from './judge-bundle.js';
 import type { PassedExport } from './judge-export.js';
 import { isExport, judgeJob, judgeKickOff } from './judge-export.js';
@@ -23,7 +24,7 @@ import { judgeFile } from './judge-file.js';
 import type { Passed } from './judge-request.js';
 import { judgeRequest } from './judge-request.js';
 import { unjudged } from './judge-response.js';
-import { acceptsJson, bodyKind, isEncoded, isJsonMedia } from './media.js';
+import { acceptsJson, isEncoded, isJsonMedia } from './media.js';
 import type { Answer } from './outcome.js';
 import { malformedAnswer, refusal } from './outcome.js';
 import type { NarrowSearchOptions } from './narrow-search.js';
@@ -31,9 +32,11 @@ import { checkNarrowSearch } from './narrow-search.js';
 import type { Paging } from './paging.js';
 import type { RawRequest } from './parse.js';
 import { parseFhirRequest } from './parse.js';
-import { canonicalForm, canonicalUrl, isPostedSearch } from './print.js';
-import { isParameter, parseQuery, printQuery } from './query.js';
-import type { FhirRequest, HeaderBag, Malformed, Pairs, PublicRequest } from './request.js';
+import { canonicalForm, canonicalUrl } from './print.js';
+import { parseQuery, printQuery } from './query.js';
+import type { ReadRequest } from './read-content.js';
+import { readContent } from './read-content.js';
+import type { FhirRequest, HeaderBag, Pairs, PublicRequest } from './request.js';
 import { asksForResource, isMalformed } from './request.js';
 
 /** How a guard is set up. */
@@ -170,20 +173,33 @@ export interface Guard {
   readonly settings: GuardSettings;
   /** Judges a request. Never rejects: what fails inside is refused. */
   readonly admit: (request: GuardRequest) => Promise<Admission>;
+  /**
+   * The same, at once where nobody has to be asked and nothing has to be read: for a token that was proved before, and a
+   * request without a body. Never throws.
+   */
+  readonly admitDirectly: (request: GuardRequest) => Admission | Promise<Admission>;
 }
 
 /** Sets up a guard. @throws ConfigError that names the option. */
 export function createGuard(handler: SMARTHandler, options: GuardOptions): Guard {
   const settings = settingsOf(options);
-  const admit = async (request: GuardRequest): Promise<Admission> => {
+  const admitDirectly = (request: GuardRequest): Admission | Promise<Admission> => {
     try {
-      const admission = await judge(handler, settings, request);
-      return 'status' in admission ? { verdict: 'refused', answer: final(admission) } : admission;
+      const judged = judge(handler, settings, request);
+      return judged instanceof Promise ? judged.then(told, failed) : told(judged);
     } catch {
-      return { verdict: 'refused', answer: final(refusal(500, 'exception')) };
+      return failed();
     }
   };
-  return { settings, admit };
+  return { settings, admit: async (request) => admitDirectly(request), admitDirectly };
+}
+
+function told(admission: Admission | Answer): Admission {
+  return 'status' in admission ? { verdict: 'refused', answer: final(admission) } : admission;
+}
+
+function failed(): Admission {
+  return { verdict: 'refused', answer: final(refusal(500, 'exception')) };
 }
 
 function settingsOf(options: GuardOptions): GuardSettings {
@@ -208,13 +224,13 @@ function settingsOf(options: GuardOptions): GuardSettings {
   return { ...plain, lookup, narrowSearch, paging, bulkData };
 }
 
-async function judge(
+function judge(
   handler: SMARTHandler,
   settings: GuardSettings,
   incoming: GuardRequest,
-): Promise<Admission | Answer> {
+): Admission | Answer | Promise<Admission | Answer> {
   const { method, url, headers, requestContext, lookup } = incoming;
-  const { basePath, version, bulkData, explain } = settings;
+  const { baseUrl: fhirServiceBaseUrl, basePath, version, bulkData, explain } = settings;
   const raw: RawRequest = { method, url, headers, basePath, version, ...(bulkData && { jobPaths: bulkData }) };
   const parsed = parseFhirRequest(raw);
   if (isMalformed(parsed)) return malformedAnswer(parsed, explain);
@@ -222,42 +238,55 @@ async function judge(
     const open: OpenToAll = { verdict: 'public', request: parsed, url: canonicalUrl(parsed) };
     return parsed.kind === 'options' ? { ...open, judgeResponse: answerToOptions } : open;
   }
-  const caller = await identify(handler, settings, incoming, parsed.parameters);
-  if ('refused' in caller) return caller.refused;
-  const { identity } = caller;
-  const { baseUrl: fhirServiceBaseUrl } = settings;
-  const about = { userIdentity: identity, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
-  const asking: Asking = { handler, settings: lookup ? { ...settings, lookup } : settings, identity, about };
-  const read = await readContent(settings, raw, parsed, incoming);
-  if ('status' in read) return read;
-  const { request, content } = read;
+  return once(identify(handler, settings, incoming, parsed.parameters), (caller) => {
+    if ('refused' in caller) return caller.refused;
+    const { identity } = caller;
+    const about = { userIdentity: identity, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
+    const asking: Asking = { handler, settings: lookup ? { ...settings, lookup } : settings, identity, about };
+    return once(readContent(settings, raw, parsed, incoming), (read) =>
+      'status' in read ? read : judgeAsked(asking, incoming, read),
+    );
+  });
+}
+
+/** Judges what was read, by what it asks for. */
+function judgeAsked(
+  asking: Asking,
+  incoming: GuardRequest,
+  { request, content }: ReadRequest,
+): Admission | Answer | Promise<Admission | Answer> {
+  const { settings } = asking;
+  const { bulkData, explain } = settings;
   // The token came in the header; one that comes in the form as well is refused all the same (RFC 6750, 2).
   if (request.parameters.some(([name]) => name === 'access_token')) return badRequest(settings);
   if (isPublic(request)) return refusal(500, 'exception');
   if (request.kind === 'bulk-data') {
     if (!bulkData || content.kind !== 'none') return refusal(400, 'structure');
-    const verdict = await judgeJob(asking, bulkData, request);
-    return 'refused' in verdict ? verdict.refused : admittedExport(asking, incoming, verdict);
+    return judgeJob(asking, bulkData, request).then((verdict) => admittedExport(asking, incoming, verdict));
   }
-  if (request.format === 'other' || (request.format === undefined && !acceptsJson(headers['accept']))) {
+  if (request.format === 'other' || (request.format === undefined && !acceptsJson(incoming.headers['accept']))) {
     const explanation = explain
       ? 'Answers are JSON: Accept, or _format, has to allow application/fhir+json'
       : undefined;
     return refusal(406, 'not-supported', { explanation });
   }
   if (bulkData && request.kind === 'operation' && isExport(request)) {
-    const verdict = await judgeKickOff(asking, bulkData, request, content);
-    return 'refused' in verdict ? verdict.refused : admittedExport(asking, incoming, verdict);
+    return judgeKickOff(asking, bulkData, request, content).then((verdict) =>
+      admittedExport(asking, incoming, verdict),
+    );
   }
   if (request.kind === 'bundle') {
-    const verdict = await judgeBundle(asking, request, content);
-    if ('refused' in verdict) return verdict.refused;
-    const executed = { ...request, parameters: [] };
-    return admitted(asking, incoming, executed, { kind: 'resource', value: verdict.bundle }, verdict.respond);
+    return judgeBundle(asking, request, content).then((verdict) => {
+      if ('refused' in verdict) return verdict.refused;
+      const executed = { ...request, parameters: [] };
+      return admitted(asking, incoming, executed, { kind: 'resource', value: verdict.bundle }, verdict.respond);
+    });
   }
-  const verdict = await judgeRequest(asking, request, content);
-  if ('refused' in verdict) return verdict.refused;
-  return admitted(asking, incoming, verdict.request, verdict.content, verdict.respond, verdict.respondAtOnce);
+  return once(judgeRequest(asking, request, content), (verdict) =>
+    'refused' in verdict
+      ? verdict.refused
+      : admitted(asking, incoming, verdict.request, verdict.content, verdict.respond, verdict.respondAtOnce),
+  );
 }
 
 async function answerToOptions({ status, headers }: ServerResponse): Promise<FinalAnswer> {
@@ -271,19 +300,30 @@ function isPublic(request: FhirRequest): request is PublicRequest {
   return request.kind === 'capabilities' || request.kind === 'smart-configuration' || request.kind === 'options';
 }
 
+type Identified = { readonly identity: UserIdentity } | { readonly refused: Answer };
+
 /** Who asks (RFC 6750, 3): no credentials, a token that does not do, or one that nobody can verify now. */
-async function identify(
+function identify(
   handler: SMARTHandler,
   settings: GuardSettings,
   { headers, requestContext }: GuardRequest,
   parameters: Pairs,
-): Promise<{ readonly identity: UserIdentity } | { readonly refused: Answer }> {
-  const { realm, baseUrl: fhirServiceBaseUrl, explain } = settings;
+): Identified | Promise<Identified> {
+  const { realm, baseUrl: fhirServiceBaseUrl } = settings;
   const presented = presentedBearer(headers, parameters);
   if ('absent' in presented) return { refused: refusal(401, 'login', { challenge: { realm } }) };
   if ('invalid' in presented) return { refused: badRequest(settings) };
+  const request = { accessToken: presented.token, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
+  const identity = handler.authenticateAtOnce(request);
+  return identity ? { identity } : verify(handler, settings, request);
+}
+
+async function verify(
+  handler: SMARTHandler,
+  { realm, explain }: GuardSettings,
+  request: AuthenticateRequest,
+): Promise<Identified> {
   try {
-    const request = { accessToken: presented.token, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
     return { identity: await handler.authenticate(request) };
   } catch (error) {
     const unavailable = error instanceof TokenError && error.unavailable;
@@ -297,66 +337,6 @@ async function identify(
 function badRequest({ realm, explain }: GuardSettings): Answer {
   const explanation = explain ? 'One access token, in the Authorization header alone (RFC 6750, 2.1)' : undefined;
   return refusal(400, 'structure', { challenge: { realm, error: 'invalid_request' }, explanation });
-}
-
-/** The body, and the request with the parameters in it. */
-async function readContent(
-  settings: GuardSettings,
-  raw: RawRequest,
-  request: FhirRequest,
-  { headers, body }: GuardRequest,
-): Promise<{ readonly request: FhirRequest; readonly content: Content } | Answer> {
-  if (request.method === 'GET' || request.method === 'HEAD') {
-    return hasBody(headers) ? refusal(400, 'structure') : { request, content: NOTHING };
-  }
-  const kind = bodyKind(headers);
-  const received = await body();
-  if (received === 'too-large') return refusal(413, 'too-long');
-  const empty = 'bytes' in received ? received.bytes.length === 0 : received.parsed === undefined;
-  if (isPostedSearch(request)) {
-    if (empty) return { request, content: NOTHING };
-    if (kind !== 'form') return refusal(415, 'not-supported');
-    const form = 'bytes' in received ? latin1(received.bytes) : pairsOf(received.parsed);
-    const again: FhirRequest | Malformed | undefined =
-      form === undefined ? undefined : parseFhirRequest({ ...raw, form });
-    if (!again) return refusal(400, 'structure');
-    return isMalformed(again) ? malformedAnswer(again, settings.explain) : { request: again, content: NOTHING };
-  }
-  if (empty) return { request, content: NOTHING };
-  if (kind === 'other' || kind === 'form' || kind === 'none') return refusal(415, 'not-supported');
-  const value = jsonIn(received);
-  if (!value) return refusal(400, 'structure');
-  if (kind === 'resource') return { request, content: { kind, value: value.json } };
-  // RFC 6902, 3: a JSON Patch is an array; RFC 7396: an array as merge patch would replace the resource.
-  const isList = Array.isArray(value.json);
-  if (isList !== (kind === 'json-patch')) return refusal(400, 'structure');
-  return { request, content: { kind: 'patch', value: value.json } };
-}
-
-function jsonIn(body: Exclude<Body, string>): { readonly json: unknown } | undefined {
-  if ('parsed' in body) return isBoundedJson(body.parsed) ? { json: body.parsed } : undefined;
-  const verdict = parseStrictJson(body.bytes);
-  return 'value' in verdict ? { json: verdict.value } : undefined;
-}
-
-/** Bytes above 0x7f become characters that no query may have. */
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-}
-
-/** The parameters of a form that a framework has decoded: texts and lists of texts. */
-function pairsOf(parsed: unknown): Pairs | undefined {
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) return undefined;
-  const pairs = Object.entries(parsed).flatMap(([name, value]: [string, unknown]) =>
-    (Array.isArray(value) ? (value as readonly unknown[]) : [value]).map((each) => [name, each] as const),
-  );
-  const isText = (pair: readonly [string, unknown]): pair is readonly [string, string] =>
-    typeof pair[1] === 'string' && isParameter(pair[0], pair[1]);
-  return pairs.length <= 256 && pairs.every(isText) ? pairs : undefined;
-}
-
-function hasBody(headers: HeaderBag): boolean {
-  return headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length'] as string);
 }
 
 function admitted(
@@ -408,7 +388,12 @@ function admitted(
 }
 
 /** A request about bulk data, as the server knows it. */
-function admittedExport(asking: Asking, incoming: GuardRequest, passed: PassedExport): Admitted {
+function admittedExport(
+  asking: Asking,
+  incoming: GuardRequest,
+  passed: PassedExport | { readonly refused: Answer },
+): Admitted | Answer {
+  if ('refused' in passed) return passed.refused;
   const { request, content, respond, location, headers, file } = passed;
   const plain = admitted(asking, incoming, request, content, respond);
   const [, query = ''] = location?.split('?') ?? [];

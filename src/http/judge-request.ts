@@ -2,7 +2,7 @@ import omit from 'lodash/omit.js';
 import type { Decision } from '../access/decision.js';
 import { deny } from '../access/decision.js';
 import { ANY_TYPE, idOf, typeOf } from '../access/judge.js';
-import type { AccessRequest } from '../requests.js';
+import type { AccessRequest, KnownRequest, KnownSearch } from '../requests.js';
 import type { Asking } from './asking.js';
 import { coversAllTypes, isCaller, opensAll } from './asking.js';
 import { hasConditionalReference } from './conditional-reference.js';
@@ -48,12 +48,12 @@ const HISTORY = new Set(['_count', '_since', '_at', '_sort', '_offset', '_page']
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Judges one request, the entry of a Bundle included, before it is executed. */
-export async function judgeRequest(
+/** Judges one request, the entry of a Bundle included, before it is executed: at once, if nothing stored is looked at. */
+export function judgeRequest(
   asking: Asking,
   request: InteractionRequest | OperationRequest,
   content: Content,
-): Promise<Verdict> {
+): Verdict | Promise<Verdict> {
   if (request.kind === 'operation') return judgeCall(asking, request, content);
   switch (request.interaction) {
     case 'read':
@@ -75,13 +75,13 @@ export async function judgeRequest(
   }
 }
 
-async function judgeReading(
+function judgeReading(
   asking: Asking,
   request: InteractionRequest,
   allowed: ReadonlySet<string>,
   respond: (received: Received) => Judged,
-): Promise<Verdict> {
-  const decision = await asking.handler.decide(questionOf(asking, request));
+): Verdict {
+  const decision = asking.handler.decideAtOnce(questionOf(asking, request));
   if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
   const parameters = narrowed(request.parameters, allowed);
   if (!parameters) return { refused: refusal(400, 'structure') };
@@ -89,7 +89,7 @@ async function judgeReading(
 }
 
 /** The history of everybody's resources: see {@link withoutPaging}. */
-async function judgeHistory(asking: Asking, request: InteractionRequest): Promise<Verdict> {
+function judgeHistory(asking: Asking, request: InteractionRequest): Verdict {
   const pages = asking.settings.paging === 'any' || opensAll(asking, request.interaction, typeSearched(request));
   const asked = pages ? request : { ...request, parameters: withoutPaging(request.parameters) };
   return judgeReading(asking, asked, HISTORY, (received) => judgeList(asking, asked, received, pages));
@@ -100,10 +100,10 @@ function typeSearched({ resourceType }: InteractionRequest): string {
   return resourceType ?? ANY_TYPE;
 }
 
-async function judgeSearch(asking: Asking, request: InteractionRequest): Promise<Verdict> {
+function judgeSearch(asking: Asking, request: InteractionRequest): Verdict {
   const form = request.parameters.filter(([name]) => FORM.has(name));
   const asked = request.parameters.filter(([name]) => !FORM.has(name));
-  const search = await asking.handler.authorizeSearch({ query: asked, ...questionOf(asking, request) });
+  const search = asking.handler.authorizeSearchAtOnce({ query: asked, ...questionOf(asking, request) });
   if (search.decision.decision === 'deny') return { refused: refuse(asking, request, search.decision) };
   const { baseUrl, narrowSearch, paging, hideForbidden } = asking.settings;
   const narrowing = narrowingOf(narrowSearch, request, search);
@@ -251,7 +251,10 @@ async function stored({ settings, about }: Asking, resourceType: string, id: str
   return (await settings.lookup?.(resourceType, id, undefined, { fhirServiceBaseUrl })) ?? null;
 }
 
-function questionOf({ about }: Asking, { interaction, resourceType, id, vid }: InteractionRequest): AccessRequest {
+function questionOf(
+  { about }: Asking,
+  { interaction, resourceType, id, vid }: InteractionRequest,
+): KnownRequest & KnownSearch {
   return {
     operation: interaction,
     ...(resourceType !== undefined && { resourceType }),

@@ -1,6 +1,6 @@
 import isPlainObject from 'lodash/isPlainObject.js';
 import { ConfigError } from '../errors.js';
-import type { SearchAuthorization } from '../requests.js';
+import type { GatedSearch } from '../requests.js';
 import type { InteractionRequest, Pairs } from './request.js';
 
 /** How searches are narrowed before the server runs them. What comes back is judged all the same. */
@@ -61,7 +61,7 @@ export function searchParametersOf(capabilityStatement: unknown): Readonly<Recor
 export function narrowingOf(
   options: NarrowSearchOptions | undefined,
   { interaction, resourceType, parameters }: InteractionRequest,
-  { narrowings }: SearchAuthorization,
+  { narrowings }: GatedSearch,
 ): Pairs {
   if (!options || interaction !== 'search-type' || resourceType === undefined) return [];
   const { mode = 'exact', supports } = options;

@@ -1,4 +1,4 @@
-import type { SearchAuthorization } from '../requests.js';
+import type { GatedSearch } from '../requests.js';
 import { baseOf } from './query.js';
 import type { InteractionRequest, Pairs } from './request.js';
 
@@ -23,7 +23,7 @@ export function withoutPaging(parameters: Pairs): Pairs {
  */
 export function asksForOwn(
   { parameters, compartment, resourceType }: InteractionRequest,
-  { narrowings }: SearchAuthorization,
+  { narrowings }: GatedSearch,
   baseUrl: string,
 ): boolean {
   return narrowings.some(({ parameter, value }) => {

@@ -23,6 +23,7 @@ export function recordRequests(handler: SMARTHandler, options: RecorderOptions):
     decide: handler.decide.bind(handler),
     decideAtOnce: handler.decideAtOnce.bind(handler),
     authorizeSearch: handler.authorizeSearch.bind(handler),
+    authorizeSearchAtOnce: handler.authorizeSearchAtOnce.bind(handler),
     authorizeExport: handler.authorizeExport.bind(handler),
     filterBundle: handler.filterBundle.bind(handler),
     filterBundleAtOnce: handler.filterBundleAtOnce.bind(handler),
@@ -54,6 +55,13 @@ export function recordRequests(handler: SMARTHandler, options: RecorderOptions):
           notebook.decided(request, found, answer?.decision);
         },
       ),
+    authorizeSearchAtOnce: (request) => {
+      const answer = ask.authorizeSearchAtOnce(request);
+      noted(() => {
+        notebook.decided(request, NOTHING_FOUND, answer.decision);
+      });
+      return answer;
+    },
     authorizeExport: (request) =>
       noting(
         () => ask.authorizeExport(request),

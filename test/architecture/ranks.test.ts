@@ -10,6 +10,7 @@ import { roomOf, sourceModules, textOf } from './sources.js';
 const RANKS: Readonly<Record<string, number>> = {
   'errors.ts': -1,
   'json-object.ts': -1,
+  'once.ts': -1,
   fhir: 0,
   scope: 1,
   identity: 1,

@@ -66,6 +66,83 @@ describe('a guard', () => {
     }
   });
 
+  it('judges at once where nobody has to be asked, and never otherwise than later', async () => {
+    const requests: readonly Partial<GuardRequest>[] = [
+      { url: '/Patient/alice' },
+      { url: '/Observation?patient=alice&_count=2&subject.name=x' },
+      { url: '/Observation?patient=alice&_count=2' },
+      { url: '/Observation/_history' },
+      { url: '/Patient/alice/_history/1', method: 'HEAD' },
+      { url: '/Practitioner?_total=accurate&_format=xml' },
+      { url: '/Practitioner', headers: { accept: 'text/html' } },
+      { url: '/Patient/alice', headers: { 'content-length': '2' } },
+      { url: '/Patient/alice?access_token=x' },
+      { url: '/Nothing' },
+      { url: '/metadata' },
+      { url: '/Patient', method: 'OPTIONS' },
+    ];
+    // Known from here on.
+    await admit('/Patient/alice');
+    await admit('/Patient/alice', system);
+    for (const token of [alice, system, 'no-token', undefined]) {
+      for (const { url = '', headers = {}, ...more } of requests) {
+        const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+        const request = {
+          method: 'GET',
+          body: nothing,
+          ...more,
+          url: `/fhir${url}`,
+          headers: { ...authorization, ...headers },
+        };
+        const now = guard.admitDirectly(request);
+        if (token !== 'no-token') expect(now, url).to.not.be.instanceOf(Promise);
+        const later = await guard.admit(request);
+        // Functions are made for each.
+        expect(JSON.stringify(await now), url).to.equal(JSON.stringify(later));
+      }
+    }
+  });
+
+  it('waits for a body, and for what is stored', async () => {
+    const asked: string[] = [];
+    const lookup = (type: string, id: string): unknown => {
+      asked.push(`${type}/${id}`);
+      return patient(id);
+    };
+    await admit('/Patient/alice');
+    const authorization = `Bearer ${alice}`;
+    const call = { method: 'GET', url: '/fhir/Patient/alice/$everything', headers: { authorization }, body: nothing };
+    const waiting = guard.admitDirectly({ ...call, lookup });
+    expect(waiting).to.be.instanceOf(Promise);
+    expect(await waiting).to.have.property('verdict', 'admitted');
+    expect(asked).to.deep.equal(['Patient/alice']);
+    const body = async (): Promise<{ bytes: Uint8Array }> => ({
+      bytes: Buffer.from(JSON.stringify(observation('o', 'bob'))),
+    });
+    const headers = { authorization, ...JSON_TYPE };
+    const write = guard.admitDirectly({ method: 'POST', url: '/fhir/Observation', headers, body });
+    expect(write).to.be.instanceOf(Promise);
+    expect(await write).to.have.nested.property('answer.status', 403);
+    const broken = guard.admitDirectly({
+      method: 'POST',
+      url: '/fhir/Observation',
+      headers,
+      body: () => Promise.reject(new Error('aborted')),
+    });
+    expect(await broken).to.have.nested.property('answer.status', 500);
+  });
+
+  it('refuses what throws, at once as well', async () => {
+    await admit('/Patient/alice');
+    const headers = Object.defineProperty({ authorization: `Bearer ${alice}` }, 'accept', {
+      get: () => {
+        throw new Error('x');
+      },
+    });
+    const admission = guard.admitDirectly({ method: 'GET', url: '/fhir/Patient/alice', headers, body: nothing });
+    expect(admission).to.have.nested.property('answer.status', 500);
+  });
+
   it('answers If-None-Match itself, after the judgement', async () => {
     const asked = { headers: { 'if-none-match': '"0", W/"1"' } };
     const response = (id: string): Parameters<Admitted['judgeResponse']>[0] => ({

@@ -12,7 +12,7 @@ import type { ExpressMiddleware, ExpressRequest } from '../../src/http/express.j
 import { smartFhirExpress } from '../../src/http/express.js';
 import { smartFhirFastify } from '../../src/http/fastify.js';
 import { BASE, Issuer, closed, listening, originOf } from './clinic.js';
-import type { Answered } from './send.js';
+import type { Answered, Sent } from './send.js';
 import { send } from './send.js';
 
 type Json = Readonly<Record<string, unknown>>;
@@ -52,6 +52,53 @@ for (const [name, version] of Object.entries(VERSIONS)) {
         await closed(server);
       }
     }
+
+    it('goes on with the connection after a refusal, but for a body that nobody reads', async () => {
+      const app = version();
+      app.use('/fhir', guard as unknown as express.Handler);
+      app.use('/fhir', (_request, response) => void response.json(patient('alice')));
+      const server = await listening(createServer(app as unknown as RequestListener));
+      const host = { base: `${originOf(server)}/fhir` };
+      try {
+        const connectionAfter = async (path: string, sent: Sent = {}): Promise<unknown> => {
+          const { status, headers } = await send(host, path, {
+            token: alice,
+            ...sent,
+            headers: { connection: 'keep-alive', ...sent.headers },
+          });
+          return [status, headers['connection']];
+        };
+        expect(await connectionAfter('/Patient/alice')).to.deep.equal([200, 'keep-alive']);
+        // Known by now, so that all of this is refused before the request has been read to its end.
+        expect(await connectionAfter('/Patient/bob')).to.deep.equal([403, 'keep-alive']);
+        expect(await connectionAfter('/Nothing')).to.deep.equal([404, 'keep-alive']);
+        expect(await connectionAfter('/Observation?subject.name=x')).to.deep.equal([403, 'keep-alive']);
+        expect(await connectionAfter('/Nothing', { method: 'POST', body: patient('bob') })).to.deep.equal([
+          404,
+          'close',
+        ]);
+        expect(await connectionAfter('/Patient/alice', { body: patient('bob') })).to.deep.equal([400, 'close']);
+      } finally {
+        await closed(server);
+      }
+    });
+
+    it('hands on what a handler throws, once', async () => {
+      const throwing: Handler = () => {
+        throw new Error('in the handler');
+      };
+      let errors = 0;
+      const failed = (_error: unknown, _request: unknown, response: express.Response, next: unknown): void => {
+        errors += 1;
+        expect(next).to.be.a('function');
+        response.status(500).json({ resourceType: 'OperationOutcome', issue: [{ diagnostics: 'SECRET' }] });
+      };
+      for (let turn = 0; turn < 2; turn += 1) {
+        const answer = await answered('/Patient/alice', guard, throwing, failed);
+        expect([answer.status, answer.text.includes('SECRET')]).to.deep.equal([500, false]);
+      }
+      expect(errors).to.equal(2);
+    });
 
     const ANSWERS: Readonly<Record<string, (response: express.Response, body: Json) => unknown>> = {
       json: (response, body) => response.json(body),

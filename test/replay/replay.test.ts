@@ -191,9 +191,10 @@ describe('recordRequests, on a handler that is asked by nobody in particular', (
     const removal = { operation: 'delete', resourceType: 'Observation', id: 'o1', userIdentity } as const;
     await handler.decide({ operation: 'batch', userIdentity });
     await Promise.all([
-      handler.decide({ ...entry, conditional: true, ...about(2) }),
+      handler
+        .decide({ ...entry, conditional: true, ...about(2) })
+        .then(() => handler.authorizeSearch({ ...search, query: 'code=1', ...about(2) })),
       handler.authorizeSearch({ ...search, query: 'status=final', ...about(0) }),
-      handler.authorizeSearch({ ...search, query: 'code=1', ...about(2) }),
       handler.decide({ ...removal, ...about(1) }),
       handler.decide({ ...removal, storedResource: null, ...about(1) }),
     ]);

@@ -58,6 +58,7 @@ const LOCAL_MODIFIERS = new Set([
  * about resources that are never shown. So all resources of each such type must be open.
  */
 export function lacks(asked: Asked, name: string, path: string, value: string): readonly QueryFinding[] {
+  if (asksOwn(asked, path)) return [];
   const touched = touchedBy(asked, path, value);
   if (touched === undefined) return [{ name, code: 'query-parameter' }];
   if (asked.opensEverything()) return [];
@@ -73,6 +74,16 @@ export function lacks(asked: Asked, name: string, path: string, value: string): 
     if (!asked.opens(type)) findings.push({ name, code: 'query-type', resourceType: type });
   }
   return findings;
+}
+
+/**
+ * Whether it is the name of a parameter that the one type searched has, and no more: as nearly all are. What is told below
+ * of such a name is that it touches nothing.
+ */
+function asksOwn({ types, version }: Asked, path: string): boolean {
+  const [type = '', another] = types;
+  if (another !== undefined) return false;
+  return OWN.has(path) || (!path.startsWith('_') && searchParameter(version, type, path) !== undefined);
 }
 
 /** A part of a path. */

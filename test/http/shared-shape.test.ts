@@ -1,0 +1,55 @@
+// A request or response that is kept in another way by the engine is the same to everybody who uses it.
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { expect } from 'chai';
+import { shareShape } from '../../src/http/shared-shape.js';
+
+const membersOf = (object: object): Readonly<Record<PropertyKey, PropertyDescriptor>> =>
+  Object.getOwnPropertyDescriptors(object);
+
+describe('shareShape', () => {
+  it('changes no member of a request or response, nor its prototype', () => {
+    const request = new IncomingMessage(new Socket());
+    const response = new ServerResponse(request);
+    request.url = '/fhir/Patient/p1';
+    for (const [object, name] of [
+      [request, 'url'],
+      [response, 'sendDate'],
+    ] as const) {
+      const prototype: object = Object.create(Object.getPrototypeOf(object) as object) as object;
+      Object.setPrototypeOf(object, prototype);
+      const before = membersOf(object);
+      shareShape(object, name as never);
+      expect(Reflect.ownKeys(membersOf(object))).to.have.members(Reflect.ownKeys(before));
+      for (const key of Reflect.ownKeys(before)) expect(membersOf(object)[key]).to.deep.equal(before[key]);
+      expect(Object.getPrototypeOf(object)).to.equal(prototype);
+    }
+    expect(request.url).to.equal('/fhir/Patient/p1');
+  });
+
+  it('leaves alone what is inherited, computed or fixed', () => {
+    const inherited = Object.create({ url: '/inherited' }) as { readonly url: string };
+    shareShape(inherited, 'url');
+    expect(Reflect.ownKeys(inherited)).to.deep.equal([]);
+
+    let reads = 0;
+    const computed = {
+      get url(): string {
+        reads += 1;
+        return '/computed';
+      },
+      last: 1,
+    };
+    const before = membersOf(computed);
+    shareShape(computed, 'url');
+    expect(membersOf(computed)).to.deep.equal(before);
+    expect(reads).to.equal(0);
+
+    const fixed = Object.freeze({ url: '/fixed', last: 1 });
+    shareShape(fixed, 'url');
+    expect(fixed.url).to.equal('/fixed');
+    const closed = Object.preventExtensions({ url: '/closed', last: 1 });
+    shareShape(closed, 'url');
+    expect(closed).to.deep.equal({ url: '/closed', last: 1 });
+  });
+});
