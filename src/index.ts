@@ -5,7 +5,9 @@ export type {
   ExportAuthorization,
   ExportRequest,
   FilterBundleRequest,
+  GatedSearch,
   KnownRequest,
+  KnownSearch,
   SearchAuthorization,
   WholeTypeRequest,
 } from './requests.js';

@@ -35,7 +35,16 @@ export function readContent(
   if (request.method === 'GET' || request.method === 'HEAD') {
     return hasBody(headers) ? refusal(400, 'structure') : { request, content: NOTHING };
   }
-  return body().then((received) => contentOf(settings, raw, request, received));
+  return readBody(settings, raw, request, body);
+}
+
+async function readBody(
+  settings: GuardSettings,
+  raw: RawRequest,
+  request: FhirRequest,
+  body: GuardRequest['body'],
+): Promise<ReadRequest | Answer> {
+  return contentOf(settings, raw, request, await body());
 }
 
 function contentOf(
