@@ -17,7 +17,7 @@ export function readAnswer({ status, headers, body }: UpstreamAnswer, bases: Bas
   if (status < 200 || status > 599) throw new UpstreamError('ERR_UPSTREAM_MALFORMED');
   if (body.length === 0) return undefined;
   const isJson = !isEncoded(headers) && isJsonMedia(headers['content-type']);
-  const parsed = isJson ? parseAnswer(body) : undefined;
+  const parsed = isJson ? parseAnswer(body, true) : undefined;
   if (parsed && 'value' in parsed) {
     const { value, text } = parsed;
     const renamed = bases.mayMention(text) ? rewriteUrls(value, bases.toPublic) : value;

@@ -1,6 +1,6 @@
 import type { FinalAnswer } from './guard.js';
 import type { AnsweredJson } from './json.js';
-import { printAnswer } from './json.js';
+import { printAnswer, sendable } from './json.js';
 import type { Judged } from './judge-response.js';
 import type { Answer } from './outcome.js';
 import type { HeaderBag } from './request.js';
@@ -71,6 +71,6 @@ export function final({ status, headers, body }: Answer, source?: AnsweredJson):
   return {
     status,
     headers: { 'content-type': 'application/fhir+json; charset=utf-8', ...headers },
-    body: printAnswer(source?.value === body ? source : { value: body }),
+    body: source?.value === body ? sendable(printAnswer(source), source.bytes) : printAnswer({ value: body }),
   };
 }

@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse as NodeResponse } from 'node:http';
 import type { Admitted, FinalAnswer, ServerResponse } from './guard.js';
+import { sendable } from './json.js';
 import type { ExpressResponse } from './take-json.js';
 import { takenJson } from './take-json.js';
 
@@ -138,15 +139,11 @@ export function sendAnswer(
   callback?: () => void,
 ): void {
   setHead(response, status, headers);
-  // A short text, not its bytes: Node sends it together with the headers, in one piece. A long one it would go over twice.
-  const content = typeof body === 'string' && body.length > LONG_TEXT ? Buffer.from(body) : (body ?? '');
+  const content = typeof body === 'string' ? sendable(body) : (body ?? '');
   // RFC 9110, 8.6: no Content-Length where the status says that there is no content.
   if (status !== 204 && status !== 304) response.setHeader('content-length', Buffer.byteLength(content));
   end(content, 'utf8', callback);
 }
-
-/** In characters. */
-const LONG_TEXT = 16 * 1024;
 
 /** Status and headers in place of all that were set. */
 export function setHead(response: NodeResponse, status: number, headers: FinalAnswer['headers']): void {

@@ -25,7 +25,9 @@ export function parseStrictJson(bytes: Uint8Array, numbers: 'plain' | 'exact' = 
 }
 
 /** A value, and the text that it came in. */
-export type ReadJson = Required<AnsweredJson>;
+export type ReadJson = Required<Pick<AnsweredJson, 'value' | 'text'>>;
+
+type AnsweredText = ReadJson & Pick<AnsweredJson, 'bytes'>;
 
 /**
  * {@link parseStrictJson}, with the text.
@@ -59,15 +61,22 @@ export interface AnsweredJson {
   readonly value: unknown;
   /** The text that it came in, or is sent in; absent for a value that has to be printed. */
   readonly text?: string;
+  /** The same text in UTF-8, if nobody can write to it. */
+  readonly bytes?: Uint8Array;
 }
 
 /**
  * Parses what a server answered, as strictly as {@link parseStrictJson}, and keeps every digit of its numbers. The text comes
  * with it: it has one meaning, and can be handed on as it is if nothing has to be taken out.
+ *
+ * @param isOurs Whether nobody else may write to these bytes, so that they can be handed on in place of the text. Default false.
  */
-export function parseAnswer(body: Uint8Array | string): ReadJson | { readonly flaw: JsonFlaw } {
+export function parseAnswer(body: Uint8Array | string, isOurs = false): AnsweredText | { readonly flaw: JsonFlaw } {
   // A text may hold what cannot be written in UTF-8: what counts is what would be sent.
-  return readStrictJson(typeof body === 'string' ? Buffer.from(body) : body, 'exact');
+  const isText = typeof body === 'string';
+  const bytes = isText ? Buffer.from(body) : body;
+  const read = readStrictJson(bytes, 'exact');
+  return 'flaw' in read || !(isText || isOurs) ? read : { value: read.value, text: read.text, bytes };
 }
 
 /** Tells it from the bytes or the text of an answer. */
@@ -78,6 +87,14 @@ export function isAnsweredJson(body: Uint8Array | string | AnsweredJson | undefi
 /** As it came, where it came as a text. */
 export function printAnswer({ value, text }: AnsweredJson): string {
   return text ?? printExactly(value);
+}
+
+/** In characters. A shorter text goes out together with the headers, in one piece; a longer one Node would go over twice. */
+const LONG_TEXT = 16 * 1024;
+
+/** The bytes of a long text, or a short one itself, as Node sends it best. @param bytes Those of the text, where they are there. */
+export function sendable(text: string, bytes?: Uint8Array): string | Uint8Array {
+  return text.length > LONG_TEXT ? (bytes ?? Buffer.from(text)) : text;
 }
 
 /** Whether a value that a framework parsed is within the same bounds. Its repeated names are gone, for everybody. */

@@ -132,6 +132,18 @@ describe('a guard', () => {
     expect(await broken).to.have.nested.property('answer.status', 500);
   });
 
+  it('sends a long answer as it was judged, whoever writes to the bytes of it afterwards', async () => {
+    const note = [{ text: 'x'.repeat(20_000) }];
+    const text = JSON.stringify({ ...observation('o', 'alice'), note });
+    for (const body of [text, Buffer.from(text), { value: JSON.parse(text) as unknown }]) {
+      const { judgeResponse } = await admit('/Observation/o');
+      const answered = await judgeResponse({ status: 200, headers: JSON_TYPE, body });
+      if (Buffer.isBuffer(body)) body.fill(0x20);
+      expect(answered.status).to.equal(200);
+      expect(String(answered.body)).to.equal(text);
+    }
+  });
+
   it('refuses what throws, at once as well', async () => {
     await admit('/Patient/alice');
     const headers = Object.defineProperty({ authorization: `Bearer ${alice}` }, 'accept', {

@@ -169,9 +169,12 @@ describe('JSON that every parser reads alike', () => {
     };
     for (const [name, text] of Object.entries(texts)) {
       it(`comes with its text: ${name}`, () => {
-        for (const body of [text, Buffer.from(text)]) {
-          expect(parseAnswer(body)).to.deep.equal({ value: JSON.parse(text) as unknown, text });
-        }
+        const read = { value: JSON.parse(text) as unknown, text };
+        const bytes = Buffer.from(text);
+        expect(parseAnswer(text)).to.deep.equal({ ...read, bytes });
+        expect(parseAnswer(bytes, true)).to.deep.equal({ ...read, bytes });
+        // Whose bytes they are may write to them.
+        expect(parseAnswer(bytes)).to.deep.equal(read);
       });
     }
 
@@ -185,7 +188,12 @@ describe('JSON that every parser reads alike', () => {
     it('bytes that are no UTF-8, and texts that cannot be written in it, are not taken as they are', () => {
       expect(parseAnswer(Uint8Array.of(0x22, 0xff, 0x22))).to.deep.equal({ flaw: 'encoding' });
       // A half of a surrogate pair: what is sent is U+FFFD.
-      expect(parseAnswer('{"a":"\ud800"}')).to.deep.equal({ value: { a: '\ufffd' }, text: '{"a":"\ufffd"}' });
+      const sent = '{"a":"\ufffd"}';
+      expect(parseAnswer('{"a":"\ud800"}')).to.deep.equal({
+        value: { a: '\ufffd' },
+        text: sent,
+        bytes: Buffer.from(sent),
+      });
     });
 
     it('is read as strictly as a request, whatever comes', () => {
