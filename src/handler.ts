@@ -41,7 +41,7 @@ import type { CarriedIdentity, ClaimedIdentity, UserIdentity } from './identity/
 import { readIdentity } from './identity/identity.js';
 import type { SMARTHandlerOptions, TenantRequest } from './options.js';
 import { policyOptions } from './options.js';
-import { once } from './once.js';
+import { isPending, once } from './once.js';
 import { Realm, Realms } from './realm.js';
 import type {
   AccessRequest,
@@ -141,12 +141,10 @@ export class SMARTHandler implements Authorization {
   }
 
   /**
-   * {@link authenticate} for a token that was proved before, at once. Undefined for every other token, good or bad: then
-   * authenticate() tells. Never throws.
+   * {@link authenticate} for a token that was proved before, at once. Undefined where that takes more than to remember, and for
+   * every other token, good or bad: then authenticate() tells. Never throws.
    */
   authenticateAtOnce(request: AuthenticateRequest): UserIdentity | undefined {
-    // Whoever has put another in its place wants that to be asked, about every token.
-    if (this.authenticate !== SMARTHandler.prototype.authenticate) return undefined;
     try {
       const found = this.#callers.recalled(request, request.accessToken);
       if (!found) return undefined;
@@ -320,7 +318,7 @@ export class SMARTHandler implements Authorization {
       for (const entry of request.requests) {
         const decided = this.#decideEntry(caller, entry);
         // Most entries are decided at once, and a Bundle may have thousands.
-        const decision = decided instanceof Promise ? await decided : decided;
+        const decision = isPending(decided) ? await decided : decided;
         this.#enforce('isBundleRequestAuthorized', entry, decision);
       }
     });
@@ -623,7 +621,7 @@ export class SMARTHandler implements Authorization {
   #verified(method: string, about: Described, request: AuthenticateRequest): ReturnType<Callers['verified']> {
     try {
       const found = this.#callers.verified(request, request.accessToken);
-      if (!(found instanceof Promise)) return found;
+      if (!isPending(found)) return found;
       return found.catch((error: unknown) => this.#unverified(method, about, error));
     } catch (error) {
       return this.#unverified(method, about, error);
@@ -659,7 +657,7 @@ export class SMARTHandler implements Authorization {
     try {
       const given = answer();
       // Most is answered at once.
-      return given instanceof Promise ? await given : given;
+      return isPending(given) ? await given : given;
     } catch (error) {
       throw refusalFrom(error);
     }

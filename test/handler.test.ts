@@ -524,7 +524,8 @@ describe('handler: at once', () => {
           ...(resourceType !== undefined && { resourceType }),
         } as const;
         const { filters, ...later } = await handler.authorizeSearch(request);
-        expect(handler.authorizeSearchAtOnce(request), `${resourceType} ${query}`).to.deep.include(later);
+        const { decision, parameters, removed, narrowings, partial } = handler.authorizeSearchAtOnce(request);
+        expect({ decision, parameters, removed, narrowings, partial }, `${resourceType} ${query}`).to.deep.equal(later);
         expect(filters.length > 0).to.equal(later.decision.decision === 'allow');
         expect(events.at(-2)).to.deep.equal(events.at(-1));
       }
@@ -565,23 +566,6 @@ describe('handler: at once', () => {
     expect(handler.authenticateAtOnce({ accessToken })).to.be.an('object');
     now += 5 * 60_000 + 1;
     expect(handler.authenticateAtOnce({ accessToken })).to.equal(undefined);
-  });
-
-  it('asks authenticate about every token where a host has put its own in the place', async () => {
-    const accessToken = await token({ scope: 'system/*.rs' });
-    const handler = verifying();
-    await handler.authenticate({ accessToken });
-    expect(handler.authenticateAtOnce({ accessToken })).to.be.an('object');
-    handler.authenticate = () => Promise.reject(new TokenError('ERR_TOKEN_EXPIRED'));
-    expect(handler.authenticateAtOnce({ accessToken })).to.equal(undefined);
-    class Revoking extends SMARTHandler {
-      override async authenticate(): Promise<never> {
-        throw new TokenError('ERR_TOKEN_EXPIRED');
-      }
-    }
-    const revoking = new Revoking({ ...CONFIG, jwksEndpoint: jwks }, BASE, '4.0.1');
-    await revoking.verifyAccessToken({ accessToken, operation: 'read', resourceType: 'Patient', id: 'p1' });
-    expect(revoking.authenticateAtOnce({ accessToken })).to.equal(undefined);
   });
 
   it('denies an identity that is none, as a value, and whatever throws inside', () => {

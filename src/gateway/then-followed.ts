@@ -13,8 +13,6 @@ export function thenFollowed(handler: SMARTHandler, follow: () => Promise<void>)
   return new Proxy(handler, {
     get: (target, name) => {
       if (name === 'authenticate') return authenticate;
-      // A token that is known has to wait, too.
-      if (name === 'authenticateAtOnce') return () => undefined;
       const member: unknown = Reflect.get(target, name, target);
       // Its methods use private members, which a proxy has not.
       return typeof member === 'function' ? (member.bind(target) as unknown) : member;

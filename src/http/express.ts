@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SMARTHandler } from '../handler.js';
 import type { UserIdentity } from '../identity/identity.js';
-import type { Admission, Admitted, GuardOptions, OpenToAll } from './guard.js';
+import { isPending } from '../once.js';
+import type { Admission, Admitted, FinalAnswer, GuardOptions, OpenToAll } from './guard.js';
 import { createGuard } from './guard.js';
 import { holdResponse, sendAnswer } from './hold-response.js';
 import { queryObject } from './query.js';
@@ -59,9 +60,9 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
     shareShape(response, 'sendDate');
     const goOn = (admission: Admission): void => {
       if (admission.verdict === 'refused') {
-        // Whoever sends more than is read gets the answer, and then no second request on this connection.
-        if (!request.complete && hasBody(headers)) response.setHeader('connection', 'close');
-        sendAnswer(response, admission.answer);
+        // Nobody reads the rest of the body: the connection ends with the answer.
+        const isLast = !request.complete && hasBody(headers);
+        sendAnswer(response, isLast ? closing(admission.answer) : admission.answer);
         return;
       }
       const target = admission.verdict === 'public' ? admission.url : admission.execute.url;
@@ -80,9 +81,20 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       next();
     };
     const admission = guard.admitDirectly({ method, url, headers, body });
-    if (admission instanceof Promise) admission.then(goOn).catch(next);
-    else goOn(admission);
+    if (isPending(admission)) {
+      admission.then(goOn).catch(next);
+      return;
+    }
+    try {
+      goOn(admission);
+    } catch (error) {
+      next(error);
+    }
   };
+}
+
+function closing(answer: FinalAnswer): FinalAnswer {
+  return { ...answer, headers: { connection: 'close', ...answer.headers } };
 }
 
 function hold(response: ServerResponse, admission: Admitted | OpenToAll): void {

@@ -4,10 +4,10 @@ import { ConfigError } from '../errors.js';
 import type { SMARTHandler } from '../handler.js';
 import { normalizeBaseUrl } from '../identity/fhir-url.js';
 import type { UserIdentity } from '../identity/identity.js';
-import { once } from '../once.js';
+import { isPending, once } from '../once.js';
 import type { ResourceLookup } from '../options.js';
-import type { AuthenticateRequest } from '../requests.js';
 import { TokenError } from '../token/error.js';
+import { authenticate } from './ask.js';
 import type { Asking, GuardSettings } from './asking.js';
 import { opensAll } from './asking.js';
 import { presentedBearer } from './bearer.js';
@@ -174,8 +174,8 @@ export interface Guard {
   /** Judges a request. Never rejects: what fails inside is refused. */
   readonly admit: (request: GuardRequest) => Promise<Admission>;
   /**
-   * The same, at once where nobody has to be asked and nothing has to be read: for a token that was proved before, and a
-   * request without a body. Never throws.
+   * The same, at once where there is nothing to wait for: reads, searches and histories of a token that was proved before,
+   * and most of what is refused. Never throws.
    */
   readonly admitDirectly: (request: GuardRequest) => Admission | Promise<Admission>;
 }
@@ -186,7 +186,7 @@ export function createGuard(handler: SMARTHandler, options: GuardOptions): Guard
   const admitDirectly = (request: GuardRequest): Admission | Promise<Admission> => {
     try {
       const judged = judge(handler, settings, request);
-      return judged instanceof Promise ? judged.then(told, failed) : told(judged);
+      return isPending(judged) ? judged.then(told, failed) : told(judged);
     } catch {
       return failed();
     }
@@ -314,24 +314,24 @@ function identify(
   if ('absent' in presented) return { refused: refusal(401, 'login', { challenge: { realm } }) };
   if ('invalid' in presented) return { refused: badRequest(settings) };
   const request = { accessToken: presented.token, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
-  const identity = handler.authenticateAtOnce(request);
-  return identity ? { identity } : verify(handler, settings, request);
+  try {
+    const identity = authenticate(handler, request);
+    if (!isPending(identity)) return { identity };
+    return identity.then(
+      (verified) => ({ identity: verified }),
+      (error: unknown) => ({ refused: unverified(settings, error) }),
+    );
+  } catch (error) {
+    return { refused: unverified(settings, error) };
+  }
 }
 
-async function verify(
-  handler: SMARTHandler,
-  { realm, explain }: GuardSettings,
-  request: AuthenticateRequest,
-): Promise<Identified> {
-  try {
-    return { identity: await handler.authenticate(request) };
-  } catch (error) {
-    const unavailable = error instanceof TokenError && error.unavailable;
-    if (unavailable) return { refused: refusal(503, 'transient', { headers: { 'retry-after': '5' } }) };
-    const code = error instanceof TokenError ? error.code : 'ERR_TOKEN_INTERNAL';
-    const explanation = explain ? `The access token was not accepted: ${code}` : undefined;
-    return { refused: refusal(401, 'login', { challenge: { realm, error: 'invalid_token' }, explanation }) };
-  }
+function unverified({ realm, explain }: GuardSettings, error: unknown): Answer {
+  const unavailable = error instanceof TokenError && error.unavailable;
+  if (unavailable) return refusal(503, 'transient', { headers: { 'retry-after': '5' } });
+  const code = error instanceof TokenError ? error.code : 'ERR_TOKEN_INTERNAL';
+  const explanation = explain ? `The access token was not accepted: ${code}` : undefined;
+  return refusal(401, 'login', { challenge: { realm, error: 'invalid_token' }, explanation });
 }
 
 function badRequest({ realm, explain }: GuardSettings): Answer {

@@ -156,8 +156,8 @@ export function setHead(response: NodeResponse, status: number, headers: FinalAn
     response.setHeader(name, typeof value === 'string' ? value : [...value]);
 }
 
-/** What is set for the browser's sake, and whether the connection ends, goes with every answer. */
-const STAYS = /^(?:access-control-|vary$|strict-transport-security$|x-request-id$|connection$)/;
+/** What the host set for the browser's sake goes with every answer. */
+const STAYS = /^(?:access-control-|vary$|strict-transport-security$|x-request-id$)/;
 
 export function encodingOf(encoding: unknown): BufferEncoding {
   return typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';

@@ -2,7 +2,9 @@ import omit from 'lodash/omit.js';
 import type { Decision } from '../access/decision.js';
 import { deny } from '../access/decision.js';
 import { ANY_TYPE, idOf, typeOf } from '../access/judge.js';
-import type { AccessRequest, KnownRequest, KnownSearch } from '../requests.js';
+import { isPending, once } from '../once.js';
+import type { AccessRequest, GatedSearch, KnownRequest, KnownSearch } from '../requests.js';
+import { answersAtOnce, authorizeSearch, decide } from './ask.js';
 import type { Asking } from './asking.js';
 import { coversAllTypes, isCaller, opensAll } from './asking.js';
 import { hasConditionalReference } from './conditional-reference.js';
@@ -20,18 +22,26 @@ import { baseOf } from './query.js';
 import { notFound, refuse } from './refuse.js';
 import type { FhirRequest, InteractionRequest, OperationRequest, Pairs } from './request.js';
 
+type Respond = (received: Received) => Judged | Promise<Judged>;
+
 /** A request that may be executed, as it is to be executed, and what becomes of the answer. */
 export interface Passed {
   readonly request: FhirRequest;
   readonly content: Content;
-  readonly respond: (received: Received) => Judged | Promise<Judged>;
+  readonly respond: Respond;
   /** The same, where nobody has to be asked: what was answered cannot change while it is judged. */
   readonly respondAtOnce?: (received: Received) => Judged;
 }
 
 /** Everything that is judged at once may also be judged later. */
-function answering(respond: (received: Received) => Judged): Required<Pick<Passed, 'respond' | 'respondAtOnce'>> {
-  return { respond, respondAtOnce: respond };
+function answering(asking: Asking, respond: Respond): Pick<Passed, 'respond' | 'respondAtOnce'> {
+  if (!answersAtOnce(asking.handler)) return { respond };
+  const respondAtOnce = (received: Received): Judged => {
+    const judged = respond(received);
+    if (isPending(judged)) throw new TypeError('what is judged at once has nothing to wait for');
+    return judged;
+  };
+  return { respond, respondAtOnce };
 }
 
 /** The verdict over one request. */
@@ -48,7 +58,7 @@ const HISTORY = new Set(['_count', '_since', '_at', '_sort', '_offset', '_page']
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Judges one request, the entry of a Bundle included, before it is executed: at once, if nothing stored is looked at. */
+/** Judges one request, the entry of a Bundle included, before it is executed: reads, searches and histories at once. */
 export function judgeRequest(
   asking: Asking,
   request: InteractionRequest | OperationRequest,
@@ -79,17 +89,18 @@ function judgeReading(
   asking: Asking,
   request: InteractionRequest,
   allowed: ReadonlySet<string>,
-  respond: (received: Received) => Judged,
-): Verdict {
-  const decision = asking.handler.decideAtOnce(questionOf(asking, request));
-  if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
-  const parameters = narrowed(request.parameters, allowed);
-  if (!parameters) return { refused: refusal(400, 'structure') };
-  return { request: { ...request, parameters }, content: NOTHING, ...answering(respond) };
+  respond: Respond,
+): Verdict | Promise<Verdict> {
+  return once(decide(asking.handler, questionOf(asking, request)), (decision) => {
+    if (decision.decision === 'deny') return { refused: refuse(asking, request, decision) };
+    const parameters = narrowed(request.parameters, allowed);
+    if (!parameters) return { refused: refusal(400, 'structure') };
+    return { request: { ...request, parameters }, content: NOTHING, ...answering(asking, respond) };
+  });
 }
 
 /** The history of everybody's resources: see {@link withoutPaging}. */
-function judgeHistory(asking: Asking, request: InteractionRequest): Verdict {
+function judgeHistory(asking: Asking, request: InteractionRequest): Verdict | Promise<Verdict> {
   const pages = asking.settings.paging === 'any' || opensAll(asking, request.interaction, typeSearched(request));
   const asked = pages ? request : { ...request, parameters: withoutPaging(request.parameters) };
   return judgeReading(asking, asked, HISTORY, (received) => judgeList(asking, asked, received, pages));
@@ -100,10 +111,14 @@ function typeSearched({ resourceType }: InteractionRequest): string {
   return resourceType ?? ANY_TYPE;
 }
 
-function judgeSearch(asking: Asking, request: InteractionRequest): Verdict {
-  const form = request.parameters.filter(([name]) => FORM.has(name));
-  const asked = request.parameters.filter(([name]) => !FORM.has(name));
-  const search = asking.handler.authorizeSearchAtOnce({ query: asked, ...questionOf(asking, request) });
+function judgeSearch(asking: Asking, request: InteractionRequest): Verdict | Promise<Verdict> {
+  const query = request.parameters.filter(([name]) => !FORM.has(name));
+  return once(authorizeSearch(asking.handler, { query, ...questionOf(asking, request) }), (search) =>
+    searchPassed(asking, request, search),
+  );
+}
+
+function searchPassed(asking: Asking, request: InteractionRequest, search: GatedSearch): Verdict {
   if (search.decision.decision === 'deny') return { refused: refuse(asking, request, search.decision) };
   const { baseUrl, narrowSearch, paging, hideForbidden } = asking.settings;
   const narrowing = narrowingOf(narrowSearch, request, search);
@@ -111,11 +126,12 @@ function judgeSearch(asking: Asking, request: InteractionRequest): Verdict {
   const pages = paging === 'any' || isOwn || opensAll(asking, request.interaction, typeSearched(request));
   if (hideForbidden && !pages && request.compartment) return { refused: notFound() };
   const parameters = pages ? search.parameters : withoutPaging(search.parameters);
+  const form = request.parameters.filter(([name]) => FORM.has(name));
   const execute = { ...request, parameters: [...parameters, ...narrowing, ...withoutFormat(form)] };
   return {
     request: execute,
     content: NOTHING,
-    ...answering((received) => judgeList(asking, execute, received, pages)),
+    ...answering(asking, (received) => judgeList(asking, execute, received, pages)),
   };
 }
 
@@ -144,7 +160,7 @@ async function judgeCall(asking: Asking, request: OperationRequest, content: Con
   return {
     request: { ...request, parameters },
     content: { ...content, value: withoutPartialParameters(content.value) },
-    ...answering((received) => judgeOperation(asking, request, received, { isComplete, isPaged })),
+    ...answering(asking, (received) => judgeOperation(asking, request, received, { isComplete, isPaged })),
   };
 }
 

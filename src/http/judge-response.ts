@@ -1,9 +1,13 @@
 import omit from 'lodash/omit.js';
 import { ANY_TYPE, typeOf } from '../access/judge.js';
+import type { Decision } from '../access/decision.js';
 import { deny } from '../access/decision.js';
 import { gatheredEntries, linkedEntries } from '../access/query/linked.js';
+import type { FilteredBundle } from '../access/read-filter.js';
 import { isAsking, isSearch } from '../fhir/interactions.js';
 import type { Interaction } from '../scope/rule.js';
+import { once } from '../once.js';
+import { decide, filterBundle } from './ask.js';
 import type { Asking } from './asking.js';
 import { opensAll } from './asking.js';
 import type { Answer } from './outcome.js';
@@ -33,20 +37,29 @@ export function instead(answer: Answer): Judged {
 }
 
 /** What the server answered to a read or vread, if the caller may see it. */
-export function judgeRead(asking: Asking, request: InteractionRequest, received: Received): Judged {
+export function judgeRead(asking: Asking, request: InteractionRequest, received: Received): Judged | Promise<Judged> {
   const common = judgeCommon(asking, request, received);
   if (common) return common;
   const { resource } = received;
   if (typeOf(resource) !== request.resourceType) return instead(unjudged());
-  const decision = asking.handler.decideAtOnce({
+  const question = {
     operation: request.interaction,
     resource,
     ...(request.resourceType !== undefined && { resourceType: request.resourceType }),
     ...(request.id !== undefined && { id: request.id }),
     ...asking.about,
-  });
+  };
+  return once(decide(asking.handler, question), (decision) => shownIfAllowed(asking, request, received, decision));
+}
+
+function shownIfAllowed(
+  asking: Asking,
+  request: InteractionRequest | OperationRequest,
+  { status, resource }: Received,
+  decision: Decision,
+): Judged {
   if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
-  return { status: received.status, headers: {}, body: resource as JsonObject, keeps: 'all' };
+  return { status, headers: {}, body: resource as JsonObject, keeps: 'all' };
 }
 
 /**
@@ -54,15 +67,25 @@ export function judgeRead(asking: Asking, request: InteractionRequest, received:
  *
  * @param pages Whether other pages hold nothing that the caller may not see.
  */
-export function judgeList(asking: Asking, request: InteractionRequest, received: Received, pages: boolean): Judged {
+export function judgeList(
+  asking: Asking,
+  request: InteractionRequest,
+  received: Received,
+  pages: boolean,
+): Judged | Promise<Judged> {
   const common = judgeCommon(asking, request, received);
   if (common) return common;
-  const bundle = filter(asking, request.interaction, request, received.resource, pages);
-  // No resource is without a version: an empty history would tell that there is one that is not the caller's.
-  if (bundle && request.interaction === 'history-instance' && (bundle['entry'] as readonly unknown[]).length === 0) {
-    return instead(refuse(asking, request, deny({ code: 'not-referenced' })));
-  }
-  return bundle ? { status: received.status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
+  return once(filter(asking, request.interaction, request, received.resource, pages), (bundle) => {
+    // No resource is without a version: an empty history would tell that there is one that is not the caller's.
+    if (bundle && request.interaction === 'history-instance' && (bundle['entry'] as readonly unknown[]).length === 0) {
+      return instead(refuse(asking, request, deny({ code: 'not-referenced' })));
+    }
+    return listed(received, bundle);
+  });
+}
+
+function listed({ status }: Received, bundle: JsonObject | undefined): Judged {
+  return bundle ? { status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
 }
 
 /**
@@ -76,14 +99,15 @@ export function judgeOperation(
   request: OperationRequest,
   received: Received,
   gathered: Gathered,
-): Judged {
+): Judged | Promise<Judged> {
   const common = judgeCommon(asking, request, received);
   if (common) return common;
   const { status, resource } = received;
   const type = typeOf(resource);
   if (type === 'Bundle') {
-    const bundle = filter(asking, 'read', request, resource, gathered.isPaged, gathered.isComplete);
-    return bundle ? { status, headers: {}, body: bundle, keeps: 'lists' } : instead(unjudged());
+    return once(filter(asking, 'read', request, resource, gathered.isPaged, gathered.isComplete), (bundle) =>
+      listed(received, bundle),
+    );
   }
   if (type === 'OperationOutcome') return { status, headers: {}, body: bareOutcome(resource), keeps: 'all' };
   if (type === 'Parameters') {
@@ -91,9 +115,10 @@ export function judgeOperation(
     return open ? { status, headers: {}, body: resource as JsonObject, keeps: 'all' } : instead(unjudged());
   }
   if (type === undefined) return instead(unjudged());
-  const decision = asking.handler.decideAtOnce({ operation: 'read', resourceType: type, resource, ...asking.about });
-  if (decision.decision === 'deny') return instead(refuse(asking, request, decision));
-  return { status, headers: {}, body: resource as JsonObject, keeps: 'all' };
+  return once(
+    decide(asking.handler, { operation: 'read', resourceType: type, resource, ...asking.about }),
+    (decision) => shownIfAllowed(asking, request, received, decision),
+  );
 }
 
 /** What an operation gathers. */
@@ -158,9 +183,23 @@ function filter(
   bundle: unknown,
   pages: boolean,
   isComplete = true,
-): JsonObject | undefined {
+): JsonObject | undefined | Promise<JsonObject | undefined> {
   if (typeOf(bundle) !== 'Bundle') return undefined;
-  const filtered = asking.handler.filterBundleAtOnce({ operation, bundle, ...asking.about });
+  return once(filterBundle(asking.handler, { operation, bundle, ...asking.about }), (filtered) =>
+    withoutTraces(asking, operation, request, bundle, filtered, pages, isComplete),
+  );
+}
+
+/** What is left of a Bundle, without what would tell of the rest. */
+function withoutTraces(
+  asking: Asking,
+  operation: Interaction,
+  request: FhirRequest,
+  bundle: unknown,
+  filtered: FilteredBundle,
+  pages: boolean,
+  isComplete: boolean,
+): JsonObject {
   const kept = Object.fromEntries(
     KEPT_MEMBERS.flatMap((name) => {
       const value = filtered.bundle[name];

@@ -25,7 +25,7 @@ export function hasBody(headers: HeaderBag): boolean {
   return headers['transfer-encoding'] !== undefined || !['0', undefined].includes(headers['content-length'] as string);
 }
 
-/** Reads the body of a request, at once where it has none. */
+/** Reads the body of a request; of a GET or HEAD, which has none, at once. */
 export function readContent(
   settings: GuardSettings,
   raw: RawRequest,

@@ -6,6 +6,7 @@ import { HeaderReader, checkHeader, type HeaderPolicy } from './header.js';
 import { freezeJson, parseObject } from './parse-object.js';
 import type { VerificationKey } from './jwk.js';
 import type { RemoteKeys } from './jwks.js';
+import { isPending } from '../once.js';
 import { isOtherKind } from './kind.js';
 import { VerifiedToken } from './verified-token.js';
 
@@ -130,7 +131,7 @@ async function verifySignature(
   let tried = false;
   for (const key of keys) {
     const found = key.checkFor(alg);
-    const check = found instanceof Promise ? await found : found;
+    const check = isPending(found) ? await found : found;
     if (check !== undefined) {
       tried = true;
       const verdict = check(input, bytes);

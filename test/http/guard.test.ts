@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import type { Admitted, FinalAnswer, Guard, GuardRequest } from '../../src/http/guard.js';
+import type { Admission, Admitted, FinalAnswer, Guard, GuardRequest } from '../../src/http/guard.js';
 import { createGuard } from '../../src/http/guard.js';
+import type { SMARTHandler } from '../../src/index.js';
 import { ConfigError } from '../../src/index.js';
 import { BASE, Issuer } from './clinic.js';
 
@@ -17,13 +18,15 @@ const nothing: GuardRequest['body'] = async () => ({ bytes: new Uint8Array() });
 
 describe('a guard', () => {
   let issuer: Issuer;
+  let handler: SMARTHandler;
   let guard: Guard;
   let alice: string;
   let system: string;
 
   before(async () => {
     issuer = await Issuer.open();
-    guard = createGuard(issuer.handler(), { baseUrl: BASE, fhirVersion: '4.0.1' });
+    handler = issuer.handler();
+    guard = createGuard(handler, { baseUrl: BASE, fhirVersion: '4.0.1' });
     alice = await issuer.token('patient/*.cruds', { launch_response_patient: 'alice' });
     system = await issuer.token('system/*.cruds');
   });
@@ -66,9 +69,10 @@ describe('a guard', () => {
     }
   });
 
-  it('judges at once where nobody has to be asked, and never otherwise than later', async () => {
+  it('judges at once where there is nothing to wait for, and never otherwise than later', async () => {
     const requests: readonly Partial<GuardRequest>[] = [
       { url: '/Patient/alice' },
+      { url: '/Patient/bob' },
       { url: '/Observation?patient=alice&_count=2&subject.name=x' },
       { url: '/Observation?patient=alice&_count=2' },
       { url: '/Observation/_history' },
@@ -81,10 +85,26 @@ describe('a guard', () => {
       { url: '/metadata' },
       { url: '/Patient', method: 'OPTIONS' },
     ];
+    // A proxy has methods that are not the handler's own, so that each question waits.
+    const waiting = new Proxy(handler, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name, target);
+        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
+      },
+    });
+    const later = createGuard(waiting, { baseUrl: BASE, fhirVersion: '4.0.1' });
+    const resource = { ...patient('alice'), meta: { versionId: '1' } };
+    const told = async (admission: Admission): Promise<unknown> => {
+      if (admission.verdict !== 'admitted') return admission;
+      const { judgeResponse, judgeAtOnce, ...rest } = admission;
+      const response = { status: 200, headers: JSON_TYPE, body: { value: resource } };
+      return [rest, await (judgeAtOnce?.(response) ?? judgeResponse(response))];
+    };
     // Known from here on.
     await admit('/Patient/alice');
     await admit('/Patient/alice', system);
-    for (const token of [alice, system, 'no-token', undefined]) {
+    const statuses: Record<string, readonly unknown[]> = {};
+    for (const [who, token] of Object.entries({ alice, system, stranger: 'no-token', nobody: undefined })) {
       for (const { url = '', headers = {}, ...more } of requests) {
         const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
         const request = {
@@ -95,12 +115,21 @@ describe('a guard', () => {
           headers: { ...authorization, ...headers },
         };
         const now = guard.admitDirectly(request);
-        if (token !== 'no-token') expect(now, url).to.not.be.instanceOf(Promise);
-        const later = await guard.admit(request);
-        // Functions are made for each.
-        expect(JSON.stringify(await now), url).to.equal(JSON.stringify(later));
+        if (who !== 'stranger') expect(now, url).to.not.be.instanceOf(Promise);
+        const then = await told(await later.admit(request));
+        expect(await told(await now), `${who} ${url}`).to.deep.equal(then);
+        const status = Array.isArray(then)
+          ? (then[1] as FinalAnswer).status
+          : (then as { answer?: FinalAnswer }).answer?.status;
+        statuses[who] = [...(statuses[who] ?? []), status];
       }
     }
+    expect(statuses).to.deep.equal({
+      alice: [200, 403, 403, 403, 403, 200, 406, 406, 400, 400, 404, undefined, undefined],
+      system: [200, 403, 403, 403, 403, 200, 406, 406, 400, 400, 404, undefined, undefined],
+      stranger: [401, 401, 401, 401, 401, 401, 401, 401, 401, 400, 404, undefined, undefined],
+      nobody: [401, 401, 401, 401, 401, 401, 401, 401, 401, 400, 404, undefined, undefined],
+    });
   });
 
   it('waits for a body, and for what is stored', async () => {

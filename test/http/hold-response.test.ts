@@ -83,21 +83,41 @@ for (const [name, version] of Object.entries(VERSIONS)) {
       }
     });
 
-    it('hands on what a handler throws, once', async () => {
-      const throwing: Handler = () => {
-        throw new Error('in the handler');
-      };
-      let errors = 0;
-      const failed = (_error: unknown, _request: unknown, response: express.Response, next: unknown): void => {
-        errors += 1;
-        expect(next).to.be.a('function');
-        response.status(500).json({ resourceType: 'OperationOutcome', issue: [{ diagnostics: 'SECRET' }] });
-      };
-      for (let turn = 0; turn < 2; turn += 1) {
-        const answer = await answered('/Patient/alice', guard, throwing, failed);
-        expect([answer.status, answer.text.includes('SECRET')]).to.deep.equal([500, false]);
+    it('hands on what is thrown behind it, once, where nobody else catches it', async () => {
+      const fresh = smartFhirExpress(issuer.handler(), { baseUrl: BASE, fhirVersion: '4.0.1' });
+      const errors: unknown[] = [];
+      const server = await listening(
+        createServer((request, response) => {
+          const asked = Object.assign(request, { originalUrl: request.url ?? '', baseUrl: '/fhir' });
+          fresh(asked, response, (error) => {
+            if (error === undefined) throw new Error('behind the guard');
+            errors.push(error);
+            response.statusCode = 500;
+            response.end();
+          });
+        }),
+      );
+      try {
+        // Of a token that nobody knows yet, and then of one that is known.
+        for (let turn = 1; turn <= 3; turn += 1) {
+          const { status } = await send({ base: `${originOf(server)}/fhir` }, '/Patient/alice', { token: alice });
+          expect(status).to.equal(500);
+          expect(errors.map(String)).to.deep.equal(Array.from({ length: turn }, () => 'Error: behind the guard'));
+        }
+      } finally {
+        await closed(server);
       }
-      expect(errors).to.equal(2);
+    });
+
+    it('hands on nothing that the host says of its own connection to another server', async () => {
+      const relaying: Handler = (_request, response) => {
+        response.writeHead(200, { 'content-type': 'application/fhir+json', connection: 'keep-alive, x-secret' });
+        response.end(JSON.stringify(patient('alice')));
+      };
+      for (const path of ['/Patient/alice', '/Patient/bob']) {
+        const { headers } = await answered(path, guard, relaying);
+        expect(String(headers['connection'])).to.not.match(/keep-alive, |x-secret/);
+      }
     });
 
     const ANSWERS: Readonly<Record<string, (response: express.Response, body: Json) => unknown>> = {

@@ -1,11 +1,24 @@
 // A request or response that is kept in another way by the engine is the same to everybody who uses it.
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInThisContext } from 'node:vm';
 import { expect } from 'chai';
 import { shareShape } from '../../src/http/shared-shape.js';
 
 const membersOf = (object: object): Readonly<Record<PropertyKey, PropertyDescriptor>> =>
   Object.getOwnPropertyDescriptors(object);
+
+/** Asks V8 itself, in its own syntax. */
+function haveSameShape(one: object, other: object): boolean {
+  setFlagsFromString('--allow-natives-syntax');
+  try {
+    const ask = runInThisContext('(one, other) => %HaveSameMap(one, other)') as (one: object, other: object) => boolean;
+    return ask(one, other);
+  } finally {
+    setFlagsFromString('--no-allow-natives-syntax');
+  }
+}
 
 describe('shareShape', () => {
   it('changes no member of a request or response, nor its prototype', () => {
@@ -25,6 +38,20 @@ describe('shareShape', () => {
       expect(Object.getPrototypeOf(object)).to.equal(prototype);
     }
     expect(request.url).to.equal('/fhir/Patient/p1');
+  });
+
+  it('lets two objects with prototypes of their own share their shape, where V8 does not', function () {
+    if (Number.parseInt(process.versions.v8, 10) >= 13) this.skip();
+    // As an application of Express does: one prototype for all of its requests.
+    const prototype = Object.create(IncomingMessage.prototype) as object;
+    const requestOf = (shares: boolean): IncomingMessage => {
+      const request = new IncomingMessage(new Socket());
+      Object.setPrototypeOf(request, prototype);
+      if (shares) shareShape(request, 'url');
+      return Object.assign(request, { added: true });
+    };
+    expect(haveSameShape(requestOf(false), requestOf(false))).to.equal(false);
+    expect(haveSameShape(requestOf(true), requestOf(true))).to.equal(true);
   });
 
   it('leaves alone what is inherited, computed or fixed', () => {

@@ -43,6 +43,8 @@ for (const [name, version] of Object.entries(VERSIONS)) {
       sent: { readonly method?: string; readonly body?: Json } = {},
     ): Promise<Answered> {
       const app = version();
+      // Else Express writes errors to the console.
+      app.set('env', 'test');
       setUp(app);
       app.use('/fhir', smartFhirExpress(issuer.handler(), { baseUrl: BASE, fhirVersion: '4.0.1' }));
       app.use('/fhir', (_request, response) => {

@@ -1,0 +1,115 @@
+// Whoever has put another method in the place of a handler's is asked about everything, by callers that are known already too.
+import { expect } from 'chai';
+import sinon from 'sinon';
+import { DeniedError } from '../../src/denied-error.js';
+import type { Admission, FinalAnswer, Guard } from '../../src/http/guard.js';
+import { createGuard } from '../../src/http/guard.js';
+import { SMARTHandler, TokenError } from '../../src/index.js';
+import { deny } from '../../src/access/decision.js';
+import { BASE, Issuer } from './clinic.js';
+
+const REFUSED = deny({ code: 'host-rule' });
+const refusing = {
+  authenticate: () => Promise.reject(new TokenError('ERR_TOKEN_EXPIRED')),
+  decide: () => Promise.resolve(REFUSED),
+  authorizeSearch: () =>
+    Promise.resolve({ decision: REFUSED, parameters: [], removed: [], filters: [], narrowings: [], partial: true }),
+  filterBundle: () => Promise.reject(new DeniedError(REFUSED)),
+} as const;
+type Method = keyof typeof refusing;
+
+const WAYS: Readonly<Record<string, (handler: SMARTHandler, name: Method) => SMARTHandler>> = {
+  'in a subclass': (handler, name) => {
+    class Other extends SMARTHandler {}
+    Object.assign(Other.prototype, { [name]: refusing[name] });
+    // So that it knows the same tokens.
+    return Object.setPrototypeOf(handler, Other.prototype) as SMARTHandler;
+  },
+  'by a proxy': (handler, name) =>
+    new Proxy(handler, {
+      get: (target, member) => {
+        if (member === name) return refusing[name];
+        const found: unknown = Reflect.get(target, member, target);
+        return typeof found === 'function' ? (found.bind(target) as unknown) : found;
+      },
+    }),
+  'on an instance': (handler, name) => Object.assign(handler, { [name]: refusing[name] }),
+  'on the prototype': (handler, name) => {
+    sinon.stub(SMARTHandler.prototype, name).callsFake(refusing[name] as never);
+    return handler;
+  },
+};
+
+describe('a handler with a method of the host', () => {
+  let issuer: Issuer;
+  let alice: string;
+
+  before(async () => {
+    issuer = await Issuer.open();
+    alice = await issuer.token('patient/*.rs', { launch_response_patient: 'alice' });
+  });
+  after(() => issuer.close());
+  afterEach(() => {
+    sinon.restore();
+  });
+
+  const admitted = (guard: Guard, url: string): Admission | Promise<Admission> =>
+    guard.admitDirectly({
+      method: 'GET',
+      url: `/fhir${url}`,
+      headers: { authorization: `Bearer ${alice}` },
+      body: async () => ({ bytes: new Uint8Array() }),
+    });
+
+  async function answered(guard: Guard, url: string, value: unknown): Promise<FinalAnswer> {
+    const admission = await admitted(guard, url);
+    if (admission.verdict === 'refused') return admission.answer;
+    if (admission.verdict === 'public') throw new Error('nobody asked for that');
+    const response = { status: 200, headers: { 'content-type': 'application/fhir+json' }, body: { value } };
+    return admission.judgeAtOnce ? admission.judgeAtOnce(response) : admission.judgeResponse(response);
+  }
+
+  const own = { resourceType: 'Patient', id: 'alice' };
+  const bundle = { resourceType: 'Bundle', type: 'searchset', entry: [{ resource: own }] };
+  const READ = ['/Patient/alice', own] as const;
+  const SEARCH = ['/Patient?_id=alice', bundle] as const;
+  const HISTORY = ['/Patient/alice/_history', { ...bundle, type: 'history' }] as const;
+  const ASKED: Readonly<Record<Method, readonly (readonly [string, unknown])[]>> = {
+    authenticate: [READ, SEARCH, HISTORY],
+    decide: [READ, HISTORY],
+    authorizeSearch: [SEARCH],
+    filterBundle: [SEARCH, HISTORY],
+  };
+
+  for (const [way, replaced] of Object.entries(WAYS)) {
+    for (const [name, requests] of Object.entries(ASKED) as [Method, (typeof ASKED)[Method]][]) {
+      it(`is asked by it: ${name} ${way}`, async () => {
+        const handler = issuer.handler();
+        const options = { baseUrl: BASE, fhirVersion: '4.0.1' };
+        const plain = createGuard(handler, options);
+        // Known from here on.
+        await admitted(plain, '/Patient/alice');
+        for (const [url, value] of requests) {
+          expect(admitted(plain, url)).to.not.be.instanceOf(Promise);
+          expect((await answered(plain, url, value)).status).to.equal(200);
+        }
+        const guard = createGuard(replaced(handler, name), options);
+        for (const [url, value] of requests) {
+          const status = { authenticate: 401, decide: 403, authorizeSearch: 403, filterBundle: 500 }[name];
+          expect((await answered(guard, url, value)).status, url).to.equal(status);
+        }
+      });
+    }
+  }
+
+  it('is asked about what is answered, not only about what is asked', async () => {
+    const handler = issuer.handler();
+    const decide = handler.decide.bind(handler);
+    // Only who sees the resource can refuse it.
+    handler.decide = async (request) => (request.resource === undefined ? decide(request) : REFUSED);
+    const guard = createGuard(handler, { baseUrl: BASE, fhirVersion: '4.0.1' });
+    for (let turn = 0; turn < 2; turn += 1) expect((await answered(guard, ...READ)).status).to.equal(403);
+    const admission = await admitted(guard, '/Patient/alice');
+    expect(admission).to.have.property('judgeAtOnce', undefined);
+  });
+});
