@@ -25,6 +25,11 @@ function isOwn(handler: SMARTHandler, name: Method): boolean {
   return handler[name] === OWN[name];
 }
 
+/** A host's method may give a promise of another kind, or throw on the spot. */
+async function later<T>(ask: () => Promise<T>): Promise<T> {
+  return ask();
+}
+
 /** Whether all that a response is judged by is answered at once. */
 export function answersAtOnce(handler: SMARTHandler): boolean {
   return isOwn(handler, 'decide') && isOwn(handler, 'filterBundle');
@@ -36,17 +41,19 @@ export function authenticate(
   request: AuthenticateRequest,
 ): UserIdentity | Promise<UserIdentity> {
   const known = isOwn(handler, 'authenticate') ? handler.authenticateAtOnce(request) : undefined;
-  return known ?? handler.authenticate(request);
+  return known ?? later(() => handler.authenticate(request));
 }
 
 /** The decision by what is given. */
 export function decide(handler: SMARTHandler, request: KnownRequest): Decision | Promise<Decision> {
-  return isOwn(handler, 'decide') ? handler.decideAtOnce(request) : handler.decide(request);
+  return isOwn(handler, 'decide') ? handler.decideAtOnce(request) : later(() => handler.decide(request));
 }
 
 /** What becomes of a search. */
 export function authorizeSearch(handler: SMARTHandler, request: KnownSearch): GatedSearch | Promise<GatedSearch> {
-  return isOwn(handler, 'authorizeSearch') ? handler.authorizeSearchAtOnce(request) : handler.authorizeSearch(request);
+  return isOwn(handler, 'authorizeSearch')
+    ? handler.authorizeSearchAtOnce(request)
+    : later(() => handler.authorizeSearch(request));
 }
 
 /** What is left of a Bundle. */
@@ -54,5 +61,7 @@ export function filterBundle(
   handler: SMARTHandler,
   request: FilterBundleRequest,
 ): FilteredBundle | Promise<FilteredBundle> {
-  return isOwn(handler, 'filterBundle') ? handler.filterBundleAtOnce(request) : handler.filterBundle(request);
+  return isOwn(handler, 'filterBundle')
+    ? handler.filterBundleAtOnce(request)
+    : later(() => handler.filterBundle(request));
 }

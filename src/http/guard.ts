@@ -314,16 +314,12 @@ function identify(
   if ('absent' in presented) return { refused: refusal(401, 'login', { challenge: { realm } }) };
   if ('invalid' in presented) return { refused: badRequest(settings) };
   const request = { accessToken: presented.token, fhirServiceBaseUrl, ...(requestContext && { requestContext }) };
-  try {
-    const identity = authenticate(handler, request);
-    if (!isPending(identity)) return { identity };
-    return identity.then(
-      (verified) => ({ identity: verified }),
-      (error: unknown) => ({ refused: unverified(settings, error) }),
-    );
-  } catch (error) {
-    return { refused: unverified(settings, error) };
-  }
+  const identity = authenticate(handler, request);
+  if (!isPending(identity)) return { identity };
+  return identity.then(
+    (verified) => ({ identity: verified }),
+    (error: unknown) => ({ refused: unverified(settings, error) }),
+  );
 }
 
 function unverified({ realm, explain }: GuardSettings, error: unknown): Answer {

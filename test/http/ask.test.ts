@@ -102,6 +102,33 @@ describe('a handler with a method of the host', () => {
     }
   }
 
+  it('may give a promise of any kind, and throw on the spot', async () => {
+    const handler = issuer.handler();
+    const decide = handler.decide.bind(handler);
+    const guard = createGuard(handler, { baseUrl: BASE, fhirVersion: '4.0.1' });
+    const foreign = (request: Parameters<typeof decide>[0]): unknown => ({
+      then: (...then: Parameters<Promise<unknown>['then']>) => decide(request).then(...then),
+    });
+    handler.decide = foreign as typeof handler.decide;
+    for (let turn = 0; turn < 2; turn += 1) expect((await answered(guard, ...READ)).status).to.equal(200);
+    handler.decide = () => {
+      throw new Error('x');
+    };
+    expect((await answered(guard, ...READ)).status).to.equal(500);
+  });
+
+  it('asks nobody else for its promises', async () => {
+    const guard = createGuard(issuer.handler(), { baseUrl: BASE, fhirVersion: '4.0.1' });
+    const { Promise: native } = globalThis;
+    class Other<T> extends native<T> {}
+    try {
+      globalThis.Promise = Other;
+      for (let turn = 0; turn < 2; turn += 1) expect((await answered(guard, ...READ)).status).to.equal(200);
+    } finally {
+      globalThis.Promise = native;
+    }
+  });
+
   it('is asked about what is answered, not only about what is asked', async () => {
     const handler = issuer.handler();
     const decide = handler.decide.bind(handler);

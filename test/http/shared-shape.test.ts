@@ -40,8 +40,7 @@ describe('shareShape', () => {
     expect(request.url).to.equal('/fhir/Patient/p1');
   });
 
-  it('lets two objects with prototypes of their own share their shape, where V8 does not', function () {
-    if (Number.parseInt(process.versions.v8, 10) >= 13) this.skip();
+  it('lets two objects share their shape whose prototype was changed, where V8 does not', () => {
     // As an application of Express does: one prototype for all of its requests.
     const prototype = Object.create(IncomingMessage.prototype) as object;
     const requestOf = (shares: boolean): IncomingMessage => {
@@ -50,7 +49,8 @@ describe('shareShape', () => {
       if (shares) shareShape(request, 'url');
       return Object.assign(request, { added: true });
     };
-    expect(haveSameShape(requestOf(false), requestOf(false))).to.equal(false);
+    const isNeeded = Number.parseInt(process.versions.v8, 10) < 13;
+    expect(haveSameShape(requestOf(false), requestOf(false))).to.equal(!isNeeded);
     expect(haveSameShape(requestOf(true), requestOf(true))).to.equal(true);
   });
 
