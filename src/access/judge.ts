@@ -171,7 +171,7 @@ export class Judge {
   decide(resourceType: string, states: readonly ResourceState[]): Decision {
     if (states.length === 0) return this.decideType(resourceType);
     // Whether there is such a resource, and of what type, is nothing for whom no grant is for the type.
-    if (this.grantsFor(resourceType).length === 0) return this.#denied(resourceType, []);
+    if (this.#candidatesFor(resourceType).length === 0) return this.#denied(resourceType, []);
     for (const state of states) {
       const flaw = flawOf(resourceType, state);
       if (flaw) return deny(flaw);

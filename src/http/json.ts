@@ -131,12 +131,17 @@ export function plainCopy(value: unknown): ReadJson | undefined {
 
 function isPlain(value: unknown, depth: number): boolean {
   if (typeof value !== 'object' || value === null) return isPlainLeaf(value);
-  if (depth === MAX_JSON_DEPTH || (value as { readonly toJSON?: unknown }).toJSON !== undefined) return false;
+  if (depth === MAX_JSON_DEPTH) return false;
   return Array.isArray(value) ? isPlainList(value as readonly unknown[], depth) : isPlainObject(value, depth);
 }
 
-function isPlainList(list: readonly unknown[], depth: number): boolean {
-  if (Object.getPrototypeOf(list) !== Array.prototype) return false;
+/** Asked of lists and of others in two places: the engine is quick where it sees few kinds of objects. */
+interface MayPrint {
+  readonly toJSON?: unknown;
+}
+
+function isPlainList(list: readonly unknown[] & MayPrint, depth: number): boolean {
+  if (list.toJSON !== undefined || Object.getPrototypeOf(list) !== Array.prototype) return false;
   // By the index: JSON.stringify asks no iterator, and knows of holes.
   for (let index = 0; index < list.length; index += 1) {
     const member = list[index];
@@ -145,7 +150,8 @@ function isPlainList(list: readonly unknown[], depth: number): boolean {
   return true;
 }
 
-function isPlainObject(holder: object, depth: number): boolean {
+function isPlainObject(holder: MayPrint, depth: number): boolean {
+  if (holder.toJSON !== undefined) return false;
   const prototype: unknown = Object.getPrototypeOf(holder);
   if (prototype !== Object.prototype && prototype !== null) return false;
   for (const name in holder) {
