@@ -122,10 +122,11 @@ export interface Admitted {
   /** Judges what the server answered. Never rejects. */
   readonly judgeResponse: (response: ServerResponse) => Promise<FinalAnswer>;
   /**
-   * The same for JSON that the host has as a value, at once: while it is judged and printed, nobody can change it. Undefined
-   * where somebody has to be asked meanwhile. Never throws.
+   * The same for JSON that the host has as a value, at once: while it is judged and printed, nobody can change it. Undefined,
+   * or answers undefined, where somebody has to be asked meanwhile: that is for `judgeResponse`. Never throws.
    */
-  readonly judgeAtOnce?: ((response: ServerResponse & { readonly body: AnsweredJson }) => FinalAnswer) | undefined;
+  readonly judgeAtOnce?:
+    ((response: ServerResponse & { readonly body: AnsweredJson }) => FinalAnswer | undefined) | undefined;
   /**
    * For what may be too large to be held, a file of an export: judges the answer while it comes. A host that cannot
    * stream may hold it all the same, and ask `judgeResponse`. Never rejects; what it gives to read may fail in the midst,
@@ -375,7 +376,7 @@ function admitted(
       (({ status, headers, body }) => {
         try {
           const judged = respondAtOnce({ status, resource: body.value, headers });
-          return withServerHeaders(judged, headers, ifNoneMatch, body);
+          return judged && withServerHeaders(judged, headers, ifNoneMatch, body);
         } catch {
           return final(refusal(500, 'exception'));
         }

@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders, ServerResponse as NodeResponse } from 'node:http';
 import type { Admitted, FinalAnswer, ServerResponse } from './guard.js';
-import { sendable } from './json.js';
+import { copiedJson, sendable } from './json.js';
 import type { ExpressResponse } from './take-json.js';
 import { takenJson } from './take-json.js';
 
@@ -88,13 +88,17 @@ export function holdResponse(
   if (!json) return;
   response.json = (value, ...rest) => {
     const isFirst = phase === 'holding' && chunks.length === 0 && rest.length === 0;
-    const taken = isFirst ? takenJson(response, value, { isList, atOnce: judgeAtOnce !== undefined }) : undefined;
+    const taken = isFirst ? takenJson(response, value, isList) : undefined;
     if (!taken) return json(value, ...rest);
-    if (!judgeAtOnce) finish(taken);
-    else {
-      phase = 'judging';
-      send(judgeAtOnce({ status: response.statusCode, headers: response.getHeaders(), body: taken }));
+    phase = 'judging';
+    const answer = judgeAtOnce?.({ status: response.statusCode, headers: response.getHeaders(), body: taken });
+    if (answer) {
+      send(answer);
+      return response;
     }
+    // A member that throws when it is read leaves the host to answer once more.
+    phase = 'holding';
+    finish(copiedJson(taken));
     return response;
   };
 }

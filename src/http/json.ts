@@ -119,13 +119,8 @@ export function isPlainJson(value: unknown): boolean {
   return Object.keys(Object.prototype).length === 0 && isPlain(value, 0);
 }
 
-/**
- * What the JSON of a value says, for one that is plain; undefined for any other. The host may go on changing its own
- * meanwhile.
- */
-export function plainCopy(value: unknown): ReadJson | undefined {
-  if (!isPlainJson(value)) return undefined;
-  const text = JSON.stringify(value);
+/** What the JSON of a plain value says, for where that is judged later: the host may go on changing its own meanwhile. */
+export function copiedJson({ value, text = JSON.stringify(value) }: AnsweredJson): ReadJson {
   return { value: JSON.parse(text), text };
 }
 

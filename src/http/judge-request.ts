@@ -29,14 +29,15 @@ export interface Passed {
   readonly request: FhirRequest;
   readonly content: Content;
   readonly respond: Respond;
-  /** The same, where nobody has to be asked: what was answered cannot change while it is judged. */
-  readonly respondAtOnce?: (received: Received) => Judged;
+  /** The same, so that what was answered cannot change while it is judged. Undefined where somebody has to be asked. */
+  readonly respondAtOnce?: (received: Received) => Judged | undefined;
 }
 
 /** Everything that is judged at once may also be judged later. */
 function answering(asking: Asking, respond: Respond): Pick<Passed, 'respond' | 'respondAtOnce'> {
-  if (!answersAtOnce(asking.handler)) return { respond };
-  const respondAtOnce = (received: Received): Judged => {
+  const respondAtOnce = (received: Received): Judged | undefined => {
+    // Now, not before: who starts to record, say, puts another method in its place while requests are under way.
+    if (!answersAtOnce(asking.handler)) return undefined;
     const judged = respond(received);
     if (isPending(judged)) throw new TypeError('what is judged at once has nothing to wait for');
     return judged;

@@ -1,12 +1,17 @@
 // Whoever has put another method in the place of a handler's is asked about everything, by callers that are known already too.
+import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
+import express from 'express';
 import sinon from 'sinon';
 import { DeniedError } from '../../src/denied-error.js';
+import { smartFhirExpress } from '../../src/http/express.js';
 import type { Admission, FinalAnswer, Guard } from '../../src/http/guard.js';
 import { createGuard } from '../../src/http/guard.js';
 import { SMARTHandler, TokenError } from '../../src/index.js';
 import { deny } from '../../src/access/decision.js';
-import { BASE, Issuer } from './clinic.js';
+import { BASE, Issuer, closed, listening, originOf } from './clinic.js';
+import { send } from './send.js';
 
 const REFUSED = deny({ code: 'host-rule' });
 const refusing = {
@@ -66,7 +71,7 @@ describe('a handler with a method of the host', () => {
     if (admission.verdict === 'refused') return admission.answer;
     if (admission.verdict === 'public') throw new Error('nobody asked for that');
     const response = { status: 200, headers: { 'content-type': 'application/fhir+json' }, body: { value } };
-    return admission.judgeAtOnce ? admission.judgeAtOnce(response) : admission.judgeResponse(response);
+    return admission.judgeAtOnce?.(response) ?? admission.judgeResponse(response);
   }
 
   const own = { resourceType: 'Patient', id: 'alice' };
@@ -136,7 +141,82 @@ describe('a handler with a method of the host', () => {
     handler.decide = async (request) => (request.resource === undefined ? decide(request) : REFUSED);
     const guard = createGuard(handler, { baseUrl: BASE, fhirVersion: '4.0.1' });
     for (let turn = 0; turn < 2; turn += 1) expect((await answered(guard, ...READ)).status).to.equal(403);
-    const admission = await admitted(guard, '/Patient/alice');
-    expect(admission).to.have.property('judgeAtOnce', undefined);
+  });
+
+  it('is asked about the answers to requests that were under way before', async () => {
+    const handler = issuer.handler();
+    const decide = handler.decide.bind(handler);
+    const filterBundle = handler.filterBundle.bind(handler);
+    const guard = createGuard(handler, { baseUrl: BASE, fhirVersion: '4.0.1' });
+    for (const [url, value] of [READ, SEARCH, HISTORY]) {
+      const admission = await admitted(guard, url);
+      if (admission.verdict !== 'admitted') throw new Error(url);
+      const response = { status: 200, headers: { 'content-type': 'application/fhir+json' }, body: { value } };
+      expect(admission.judgeAtOnce?.(response)?.status, url).to.equal(200);
+      const asked = sinon.spy();
+      handler.decide = async (request) => (asked(), decide(request));
+      handler.filterBundle = async (request) => (asked(), filterBundle(request));
+      expect(admission.judgeAtOnce?.(response), url).to.equal(undefined);
+      expect(asked.callCount, url).to.equal(0);
+      expect((await admission.judgeResponse(response)).status, url).to.equal(200);
+      expect(asked.callCount, url).to.equal(1);
+      for (const name of ['decide', 'filterBundle']) Reflect.deleteProperty(handler, name);
+    }
+  });
+
+  it('is asked in its own time: what becomes of a value meanwhile is not sent', async () => {
+    const handler = issuer.handler();
+    const decide = handler.decide.bind(handler);
+    const app = express();
+    app.use('/fhir', smartFhirExpress(handler, { baseUrl: BASE, fhirVersion: '4.0.1' }));
+    let starts = false;
+    app.use('/fhir', (_request, response) => {
+      if (starts) handler.decide = (request) => sleep(5).then(() => decide(request));
+      const value = { ...own };
+      response.json(value);
+      value.id = 'bob';
+    });
+    const server = await listening(createServer(app));
+    try {
+      for (starts of [false, true]) {
+        const { status, json } = await send({ base: `${originOf(server)}/fhir` }, '/Patient/alice', { token: alice });
+        expect([status, json]).to.deep.equal([200, own]);
+      }
+    } finally {
+      await closed(server);
+    }
+  });
+
+  it('a value that can be read only once fails, and the host hears of it', async () => {
+    const handler = issuer.handler();
+    const decide = handler.decide.bind(handler);
+    handler.decide = async (request) => decide(request);
+    const app = express();
+    // It would be read for that, too.
+    app.disable('etag');
+    app.use('/fhir', smartFhirExpress(handler, { baseUrl: BASE, fhirVersion: '4.0.1' }));
+    app.use('/fhir', (_request, response) => {
+      let reads = 0;
+      response.json({
+        resourceType: 'Patient',
+        get id() {
+          if ((reads += 1) > 1) throw new Error('read before');
+          return 'alice';
+        },
+      });
+    });
+    const heard: unknown[] = [];
+    app.use(((error, _request, response, next) => {
+      heard.push((error as Error).message);
+      if (response.headersSent) next(error);
+      else response.status(500).json({ resourceType: 'OperationOutcome', issue: [] });
+    }) satisfies express.ErrorRequestHandler);
+    const server = await listening(createServer(app));
+    try {
+      const { status } = await send({ base: `${originOf(server)}/fhir` }, '/Patient/alice', { token: alice });
+      expect([status, heard]).to.deep.equal([500, ['read before']]);
+    } finally {
+      await closed(server);
+    }
   });
 });
