@@ -145,22 +145,30 @@ describe('a handler with a method of the host', () => {
 
   it('is asked about the answers to requests that were under way before', async () => {
     const handler = issuer.handler();
+    const asked = sinon.spy();
     const decide = handler.decide.bind(handler);
     const filterBundle = handler.filterBundle.bind(handler);
+    const replaced: Partial<SMARTHandler> = {
+      decide: async (request) => (asked(), decide(request)),
+      filterBundle: async (request) => (asked(), filterBundle(request)),
+    };
     const guard = createGuard(handler, { baseUrl: BASE, fhirVersion: '4.0.1' });
-    for (const [url, value] of [READ, SEARCH, HISTORY]) {
+    for (const [[url, value], name] of [
+      [READ, 'decide'],
+      [SEARCH, 'filterBundle'],
+      [HISTORY, 'filterBundle'],
+    ] as const) {
       const admission = await admitted(guard, url);
       if (admission.verdict !== 'admitted') throw new Error(url);
       const response = { status: 200, headers: { 'content-type': 'application/fhir+json' }, body: { value } };
       expect(admission.judgeAtOnce?.(response)?.status, url).to.equal(200);
-      const asked = sinon.spy();
-      handler.decide = async (request) => (asked(), decide(request));
-      handler.filterBundle = async (request) => (asked(), filterBundle(request));
+      Object.assign(handler, { [name]: replaced[name] });
       expect(admission.judgeAtOnce?.(response), url).to.equal(undefined);
       expect(asked.callCount, url).to.equal(0);
       expect((await admission.judgeResponse(response)).status, url).to.equal(200);
       expect(asked.callCount, url).to.equal(1);
-      for (const name of ['decide', 'filterBundle']) Reflect.deleteProperty(handler, name);
+      asked.resetHistory();
+      Reflect.deleteProperty(handler, name);
     }
   });
 
