@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 import { ConfigError } from '../errors.js';
 import type { SMARTHandler } from '../handler.js';
+import { closing } from '../http/final-answer.js';
 import type { FinalAnswer } from '../http/guard.js';
 import { createGuard } from '../http/guard.js';
 import { sendAnswer } from '../http/hold-response.js';
@@ -238,11 +239,7 @@ class GuardingProxy implements Gateway {
     const plain: FinalAnswer = { status, headers, body: 'stream' in answer ? undefined : answer.body };
     // Whoever sends more than is read gets the answer, and then no second request on this connection.
     const isLast = this.#draining || !request.complete;
-    const told = allowOrigin(
-      isLast ? { ...plain, headers: { ...headers, connection: 'close' } } : plain,
-      request.headers,
-      corsOrigins,
-    );
+    const told = allowOrigin(isLast ? closing(plain) : plain, request.headers, corsOrigins);
     if (!stream) {
       sendAnswer(response, told);
       this.#sending.watch(response);

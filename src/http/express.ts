@@ -2,7 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { SMARTHandler } from '../handler.js';
 import type { UserIdentity } from '../identity/identity.js';
 import { isPending } from '../once.js';
-import type { Admission, Admitted, FinalAnswer, GuardOptions, OpenToAll } from './guard.js';
+import { closing } from './final-answer.js';
+import type { Admission, Admitted, GuardOptions, OpenToAll } from './guard.js';
 import { createGuard } from './guard.js';
 import { holdResponse, sendAnswer } from './hold-response.js';
 import { queryObject } from './query.js';
@@ -91,10 +92,6 @@ export function smartFhirExpress(handler: SMARTHandler, options: GuardOptions): 
       next(error);
     }
   };
-}
-
-function closing(answer: FinalAnswer): FinalAnswer {
-  return { ...answer, headers: { connection: 'close', ...answer.headers } };
 }
 
 function hold(response: ServerResponse, admission: Admitted | OpenToAll): void {

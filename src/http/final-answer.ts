@@ -21,6 +21,11 @@ export function withServerHeaders(
   return { ...answer, headers: Object.assign(others, answer.headers) };
 }
 
+/** An answer with which the connection ends (RFC 9112, 9.6). */
+export function closing(answer: FinalAnswer): FinalAnswer {
+  return { ...answer, headers: { ...answer.headers, connection: 'close' } };
+}
+
 /** RFC 9110, 13.1.2: the weak comparison. */
 function matches(asked: HeaderBag[string], etag: string | readonly string[] | undefined): boolean {
   if (typeof asked !== 'string' || typeof etag !== 'string') return false;

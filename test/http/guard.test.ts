@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { thenFollowed } from '../../src/gateway/then-followed.js';
 import type { Admission, Admitted, FinalAnswer, Guard, GuardRequest } from '../../src/http/guard.js';
 import { createGuard } from '../../src/http/guard.js';
 import type { SMARTHandler } from '../../src/index.js';
@@ -85,13 +86,8 @@ describe('a guard', () => {
       { url: '/metadata' },
       { url: '/Patient', method: 'OPTIONS' },
     ];
-    // A proxy has methods that are not the handler's own, so that each question waits.
-    const waiting = new Proxy(handler, {
-      get: (target, name) => {
-        const member: unknown = Reflect.get(target, name, target);
-        return typeof member === 'function' ? (member.bind(target) as unknown) : member;
-      },
-    });
+    // It has no method of the handler's own, so that each question waits.
+    const waiting = thenFollowed(handler, async () => undefined);
     const later = createGuard(waiting, { baseUrl: BASE, fhirVersion: '4.0.1' });
     const resource = { ...patient('alice'), meta: { versionId: '1' } };
     const told = async (admission: Admission): Promise<unknown> => {
